@@ -1,0 +1,31 @@
+# Sourced by tests/run and examples/run.
+
+# setup PACKAGE…: installs the Debian packages that are missing, as root or through sudo, and picks the quickest tools there are.
+# Standard output stays clean.
+setup() {
+    local package missing=() as_root=()
+    if command -v apt-get >/dev/null; then
+        for package in "$@"; do
+            [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+        done
+    else
+        echo "nn: no apt-get here, taking it for granted that there is what these packages hold: $*" >&2
+    fi
+    if ((${#missing[@]})); then
+        [[ $(id -u) == 0 ]] || as_root=(sudo)
+        echo "nn: installing ${missing[*]}" >&2
+        # Another apt may be at work: wait for its lock instead of failing.
+        local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+        "${apt[@]}" update >&2
+        "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >&2 </dev/null
+    fi
+
+    if command -v ninja >/dev/null; then
+        export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
+    fi
+    if command -v ccache >/dev/null; then
+        export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER:-ccache}
+    fi
+    export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
+    export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
+}
