@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// A program of nn's users: built against the installed package, against the source tree as a subdirectory, and with -I alone.
+#include <nn/nn.hpp>
+
+#include <random>
+
+std::size_t parameters_in_another_file(std::mt19937& rng);
+
+int main() {
+    std::mt19937 rng(1);
+    const nn::Linear<float> linear({.in_features = 3, .out_features = 8}, rng);
+    const auto y = linear(nn::Tensor<float, 2>({2, 3}, 1.0F));
+    return y.shape(0) == 2 && y.shape(1) == 8 && parameters_in_another_file(rng) == 8 ? 0 : 1;
+}
