@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>    // std::equal
+#include <cstdint>      // std::uintptr_t
+#include <span>         // std::span
+#include <string_view>  // std::string_view
+
+#include <nn/core/error.hpp>
+#include <nn/core/view.hpp>
+
+namespace nn::inline NN_ABI {
+
+namespace detail {
+
+/// Bytes [first, last) that a strided array touches, counting only axes whose stride is no multiple of `modulus` (0: all axes).
+struct Extent {
+    std::intptr_t first = 0;
+    std::intptr_t last = 0;
+};
+inline Extent touched(std::span<const index_t> shape, std::span<const index_t> strides, index_t modulus, index_t element_size) {
+    index_t low = 0;
+    index_t high = 1;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        if (shape[axis] > 1 && (modulus == 0 || strides[axis] % modulus != 0)) {
+            const index_t reach = (shape[axis] - 1) * strides[axis];
+            (reach < 0 ? low : high) += reach;
+        }
+    }
+    return {low * element_size, high * element_size};
+}
+
+}  // namespace detail
+
+/// Whether two strided arrays may share an element. False only when they are proven apart: their ranges of addresses do not meet, or,
+/// seen modulo a stride S of either (a column step, an image step), the parts inside one step do not: channels of one image, or the
+/// even and the odd columns. Cost O(rank²).
+template <class T, std::size_t K, class U, std::size_t J>
+bool may_overlap(const Batch<T, K>& a, const Batch<U, J>& b) {
+    if (a.empty() || b.empty()) {
+        return false;
+    }
+    constexpr auto size_a = static_cast<index_t>(sizeof(T));
+    constexpr auto size_b = static_cast<index_t>(sizeof(U));
+    const auto base_a = reinterpret_cast<std::intptr_t>(a.data());
+    const auto base_b = reinterpret_cast<std::intptr_t>(b.data());
+    const auto apart = [&](index_t modulus) {
+        const detail::Extent in_a = detail::touched(a.shape(), a.strides(), modulus, size_a);
+        const detail::Extent in_b = detail::touched(b.shape(), b.strides(), modulus, size_b);
+        if (modulus == 0) {
+            return base_a + in_a.last <= base_b + in_b.first || base_b + in_b.last <= base_a + in_a.first;
+        }
+        const index_t step = modulus * size_a;
+        const index_t shift = ((base_b + in_b.first - base_a - in_a.first) % step + step) % step;  // where b begins after a, in a's step
+        return shift >= in_a.last - in_a.first && shift + (in_b.last - in_b.first) <= step;
+    };
+    if (apart(0)) {
+        return false;
+    }
+    if (size_a == size_b) {
+        for (const std::span<const index_t> strides : {a.strides(), b.strides()}) {
+            for (const index_t stride : strides) {
+                if (stride != 0 && apart(stride < 0 ? -stride : stride)) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+/// Refuses an array that shares memory with another: an output with its input, or with the state.
+template <class T, std::size_t K, class U, std::size_t J>
+void check_apart(std::string_view who, std::string_view name, const Batch<T, K>& array, std::string_view other_name, const Batch<U, J>& other) {
+    require(!may_overlap(array, other), who, name, " overlaps ", other_name, "; give it memory of its own  [", name, " ", array.shape(), ", ",
+            other_name, " ", other.shape(), "]");
+}
+
+/// Refuses an output whose leading axes are not x's, whose items are not `item`, or whose elements share memory.
+template <class T, std::size_t J, class U, std::size_t K>
+void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {
+    const bool leading = std::equal(x.leading().begin(), x.leading().end(), y.leading().begin(), y.leading().end());
+    require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ", item,
+            "  [x ", x.shape(), "]");
+    for (std::size_t axis = 0; axis < y.shape().size(); ++axis) {
+        require(y.shape()[axis] <= 1 || y.strides()[axis] != 0, who, "y has stride 0 along axis ", axis,
+                ", so that its elements share memory  [y ", y.shape(), "]");
+    }
+}
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>        // std::array
+#include <charconv>     // std::to_chars
+#include <concepts>     // std::integral, std::floating_point
+#include <initializer_list>
+#include <span>         // std::span
+#include <stdexcept>    // std::invalid_argument
+#include <string>       // std::string
+#include <string_view>  // std::string_view
+
+#include <nn/core/index.hpp>
+#include <nn/core/padding.hpp>
+#include <nn/core/per_axis.hpp>
+
+#if !defined(__cpp_exceptions)
+namespace nn {
+/// Called with the text of every error in a program built with -fno-exceptions. The user of nn defines it.
+[[noreturn]] void on_error(const char* text);
+}  // namespace nn
+#endif
+
+namespace nn::inline NN_ABI {
+
+/// An argument whose shape does not fit. The text names the layer, what came, what was expected, and every shape involved.
+struct shape_error : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+namespace detail {
+
+/// A piece of an error text. Refers to what it was made from.
+class Part {
+public:
+    constexpr Part(const char* text) : kind_(Kind::text), text_(text) {}
+    constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
+    template <std::integral I>
+    constexpr Part(I number) : kind_(Kind::integer), integer_(static_cast<index_t>(number)) {}
+    template <std::floating_point F>
+    constexpr Part(F number) : kind_(Kind::real), real_(static_cast<double>(number)) {}
+    constexpr Part(const Pad& pad) : kind_(Kind::pad), pad_(pad) {}
+    constexpr Part(std::span<const index_t> shape) : kind_(Kind::shape), shape_(shape) {}
+    template <std::size_t R>
+    constexpr Part(const std::array<index_t, R>& shape) : Part(std::span<const index_t>(shape)) {}
+    template <std::size_t N>
+    constexpr Part(const PerAxis<N>& lengths) : Part(lengths.values()) {}
+
+    void append_to(std::string& text) const {
+        switch (kind_) {
+            case Kind::text: text += text_; break;
+            case Kind::integer: append(text, integer_); break;
+            case Kind::real: append(text, real_); break;
+            case Kind::pad: append(text, std::array<index_t, 2>{pad_.before, pad_.after}); break;
+            case Kind::shape: append(text, shape_); break;
+        }
+    }
+
+private:
+    enum class Kind { text, integer, real, pad, shape };
+
+    template <class Number>
+    static void append(std::string& text, Number number) {
+        std::array<char, 32> digits{};
+        text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+    }
+    static void append(std::string& text, std::span<const index_t> shape) {
+        text += '(';
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            text += axis == 0 ? "" : ", ";
+            append(text, shape[axis]);
+        }
+        text += shape.size() == 1 ? ",)" : ")";  // as Python prints a shape
+    }
+    template <std::size_t R>
+    static void append(std::string& text, const std::array<index_t, R>& shape) {
+        append(text, std::span<const index_t>(shape));
+    }
+
+    Kind kind_;
+    index_t integer_ = 0;
+    double real_ = 0;
+    Pad pad_;
+    std::string_view text_;
+    std::span<const index_t> shape_;
+};
+
+}  // namespace detail
+
+/// Throws an E whose text is `who: parts…`. Parts are texts, numbers, pads and shapes.
+template <class E = shape_error>
+[[noreturn]] void fail(std::string_view who, std::initializer_list<detail::Part> parts) {
+    std::string text(who);
+    text += ": ";
+    for (const detail::Part& part : parts) {
+        part.append_to(text);
+    }
+#if defined(__cpp_exceptions)
+    throw E(text);
+#else
+    on_error(text.c_str());
+#endif
+}
+
+/// `fail` unless `ok`: the text is built on failure only.
+template <class E = shape_error, class... Parts>
+constexpr void require(bool ok, std::string_view who, const Parts&... parts) {
+    if (!ok) [[unlikely]] {
+        fail<E>(who, {detail::Part(parts)...});
+    }
+}
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>    // std::copy
+#include <array>        // std::array
+#include <concepts>     // std::integral
+#include <cstddef>      // std::size_t
+#include <cstdint>      // std::uintptr_t
+#include <span>         // std::span
+#include <type_traits>  // std::is_const_v, std::add_const_t
+
+#include <nn/core/shape.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// R axes over memory that belongs to somebody else: the input and output type of every kernel and op, and of every layer for
+/// buffers that are not xtensor's. Strides count elements; they may be negative, and 0 for an input.
+///
+///     nn::View<const float, 3> image{pixels, {3, 32, 32}, {32 * 32, 32, 1}};
+template <class T, std::size_t R>
+struct View {
+    T* data = nullptr;
+    Shape<R> shape{};
+    Shape<R> strides{};
+
+    constexpr operator View<const T, R>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {data, shape, strides};
+    }
+
+    template <std::integral... I>
+        requires(sizeof...(I) == R)
+    constexpr T& operator()(I... index) const {
+        std::size_t axis = 0;
+        index_t offset = 0;
+        ((offset += static_cast<index_t>(index) * strides[axis++]), ...);
+        return data[offset];
+    }
+
+    constexpr index_t size() const { return element_count(shape); }
+};
+
+/// Strides of a row-major array.
+template <std::size_t R>
+constexpr Shape<R> row_major(const Shape<R>& shape) {
+    Shape<R> strides{};
+    index_t stride = 1;
+    for (std::size_t axis = R; axis-- > 0;) {
+        strides[axis] = stride;
+        stride = saturating_multiply(stride, shape[axis]);
+    }
+    return strides;
+}
+
+/// A row-major array at `data`.
+template <class T, std::size_t R>
+constexpr View<T, R> contiguous(T* data, const Shape<R>& shape) {
+    return {data, shape, row_major(shape)};
+}
+
+/// The axes of `view` in another order: axis i of the result is axis `order[i]` of `view`.
+template <class T, std::size_t R>
+constexpr View<T, R> permuted(const View<T, R>& view, const std::array<std::size_t, R>& order) {
+    View<T, R> result{view.data, {}, {}};
+    for (std::size_t axis = 0; axis < R; ++axis) {
+        result.shape[axis] = view.shape[order[axis]];
+        result.strides[axis] = view.strides[order[axis]];
+    }
+    return result;
+}
+
+/// `view` at one index of its first axis.
+template <class T, std::size_t R>
+constexpr View<T, R - 1> at(const View<T, R>& view, index_t index) {
+    View<T, R - 1> result{view.data + index * view.strides[0], {}, {}};
+    std::copy(view.shape.begin() + 1, view.shape.end(), result.shape.begin());
+    std::copy(view.strides.begin() + 1, view.strides.end(), result.strides.begin());
+    return result;
+}
+
+/// `view` from `first`, `count` indices of its first axis.
+template <class T, std::size_t R>
+constexpr View<T, R> slice(View<T, R> view, index_t first, index_t count) {
+    view.data += first * view.strides[0];
+    view.shape[0] = count;
+    return view;
+}
+
+/// The axes of `(spatial…, C)` as `(C, spatial…)`, or of any item whose last axis is to come first.
+template <class T, std::size_t R>
+constexpr View<T, R> last_axis_first(const View<T, R>& view) {
+    std::array<std::size_t, R> order{};
+    for (std::size_t axis = 0; axis < R; ++axis) {
+        order[axis] = axis == 0 ? R - 1 : axis - 1;
+    }
+    return permuted(view, order);
+}
+
+/// An array of any rank ≥ K seen as `count` items of K axes: its leading axes are counted as one batch axis, none as a batch of one.
+/// This is how every op takes its operands, so that one instantiation serves every number of batch axes.
+/// Refers to the extents and strides that it was made from.
+template <class T, std::size_t K>
+class Batch {
+public:
+    Batch(T* data, std::span<const index_t> shape, std::span<const index_t> strides) : shape_(shape), strides_(strides), first_{data, {}, {}} {
+        const std::size_t leading = shape.size() - K;
+        std::copy(shape.begin() + static_cast<index_t>(leading), shape.end(), first_.shape.begin());
+        std::copy(strides.begin() + static_cast<index_t>(leading), strides.end(), first_.strides.begin());
+        count_ = element_count(shape.first(leading));
+        // One stride serves all items when each leading axis continues the one inside it.
+        index_t inner = 1;
+        for (std::size_t axis = leading; axis-- > 0;) {
+            if (shape[axis] == 1) {
+                continue;
+            }
+            if (inner == 1) {
+                stride_ = strides[axis];
+            } else if (strides[axis] != stride_ * inner) {
+                uniform_ = false;
+            }
+            inner = saturating_multiply(inner, shape[axis]);
+        }
+    }
+
+    template <class U, std::size_t R>
+        requires(R >= K && std::is_same_v<std::add_const_t<U>, std::add_const_t<T>> && (std::is_const_v<T> || !std::is_const_v<U>))
+    Batch(const View<U, R>& view) : Batch(view.data, view.shape, view.strides) {}
+
+    constexpr operator Batch<const T, K>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {first_.data, shape_, strides_};
+    }
+
+    index_t count() const { return count_; }
+    std::span<const index_t> shape() const { return shape_; }      ///< of the whole array, as its owner wrote it
+    std::span<const index_t> strides() const { return strides_; }  ///< of the whole array
+    std::span<const index_t> leading() const { return shape_.first(shape_.size() - K); }
+    const Shape<K>& item() const { return first_.shape; }  ///< extents of one item
+    const Shape<K>& item_strides() const { return first_.strides; }
+    T* data() const { return first_.data; }
+    bool empty() const { return element_count(shape_) == 0; }
+
+    View<T, K> operator[](index_t index) const {
+        View<T, K> view = first_;
+        view.data += uniform_ ? index * stride_ : offset(index);
+        return view;
+    }
+
+    /// The same items as `(C, spatial…)`, whatever the layout they lie in: strides are the only difference that a kernel sees.
+    Batch channels_first(Layout layout) const {
+        Batch result = *this;
+        if (layout == Layout::channels_last) {
+            result.first_ = last_axis_first(first_);
+        }
+        return result;
+    }
+
+    /// All items as one array with a batch axis in front. Only when `uniform()`.
+    bool uniform() const { return uniform_; }
+    View<T, K + 1> stacked() const {
+        View<T, K + 1> view{first_.data, {}, {}};
+        view.shape[0] = count_;
+        view.strides[0] = stride_;
+        std::copy(first_.shape.begin(), first_.shape.end(), view.shape.begin() + 1);
+        std::copy(first_.strides.begin(), first_.strides.end(), view.strides.begin() + 1);
+        return view;
+    }
+
+private:
+    index_t offset(index_t index) const {
+        index_t total = 0;
+        for (std::size_t axis = shape_.size() - K; axis-- > 0;) {
+            total += index % shape_[axis] * strides_[axis];
+            index /= shape_[axis];
+        }
+        return total;
+    }
+
+    std::span<const index_t> shape_;
+    std::span<const index_t> strides_;
+    View<T, K> first_;
+    index_t count_ = 1;
+    index_t stride_ = 0;
+    bool uniform_ = true;
+};
+
+/// A shape without elements, for asking what an op would make of it.
+template <class T, std::size_t K>
+Batch<T, K> shape_only(std::span<const index_t> shape) {
+    return {nullptr, shape, shape};
+}
+
+/// The extents `(C, spatial…)` of an item in `layout`, and back.
+template <std::size_t K>
+constexpr Shape<K> channels_first(const Shape<K>& item, Layout layout) {
+    return layout == Layout::channels_first ? item : last_axis_first(View<const char, K>{nullptr, item, {}}).shape;
+}
+template <std::size_t K>
+constexpr Shape<K> from_channels_first(const Shape<K>& item, Layout layout) {
+    if (layout == Layout::channels_first) {
+        return item;
+    }
+    Shape<K> result{};
+    for (std::size_t axis = 0; axis < K; ++axis) {
+        result[axis] = item[(axis + 1) % K];
+    }
+    return result;
+}
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>    // std::array
+#include <cstddef>  // std::size_t
+#include <span>     // std::span
+#include <utility>  // std::index_sequence
+
+#include <nn/core/index.hpp>
+#include <nn/core/view.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// Calls `f(offsets, count, steps)` for every row of A arrays that share a shape but not their strides: the first element of the row
+/// in each, and the step along it. The row is the axis of smallest stride in the first array, or the whole when all are row-major.
+template <std::size_t A, class F>
+void for_each_row(std::span<const index_t> shape, const std::array<std::span<const index_t>, A>& strides, const F& f) {
+    if (element_count(shape) == 0) {
+        return;
+    }
+    bool dense = true;
+    for (const std::span<const index_t> array : strides) {
+        index_t expected = 1;
+        for (std::size_t axis = shape.size(); axis-- > 0;) {
+            dense = dense && (shape[axis] == 1 || array[axis] == expected);
+            expected *= shape[axis];
+        }
+    }
+    std::array<index_t, A> steps;
+    steps.fill(1);
+    if (dense) {
+        f(std::array<index_t, A>{}, element_count(shape), steps);
+        return;
+    }
+    std::size_t row = 0;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        const auto magnitude = [&](std::size_t which) { return strides[0][which] < 0 ? -strides[0][which] : strides[0][which]; };
+        if (shape[axis] > 1 && (shape[row] == 1 || magnitude(axis) <= magnitude(row))) {
+            row = axis;
+        }
+    }
+    for (std::size_t array = 0; array < A; ++array) {
+        steps[array] = strides[array][row];
+    }
+    const auto walk = [&](const auto& self, std::size_t axis, std::array<index_t, A> offsets) -> void {
+        if (axis == shape.size()) {
+            f(offsets, shape[row], steps);
+            return;
+        }
+        for (index_t i = 0; i < (axis == row ? 1 : shape[axis]); ++i) {
+            self(self, axis + 1, offsets);
+            for (std::size_t array = 0; array < A; ++array) {
+                offsets[array] += strides[array][axis];
+            }
+        }
+    };
+    walk(walk, 0, {});
+}
+
+namespace detail {
+
+template <class T, std::size_t R>
+std::span<const index_t> strides_of(const View<T, R>& view) {
+    return view.strides;
+}
+template <class T, std::size_t K>
+std::span<const index_t> strides_of(const Batch<T, K>& batch) {
+    return batch.strides();
+}
+template <class T, std::size_t R>
+T* data_of(const View<T, R>& view) {
+    return view.data;
+}
+template <class T, std::size_t K>
+T* data_of(const Batch<T, K>& batch) {
+    return batch.data();
+}
+template <class T, std::size_t R>
+std::span<const index_t> shape_of(const View<T, R>& view) {
+    return view.shape;
+}
+template <class T, std::size_t K>
+std::span<const index_t> shape_of(const Batch<T, K>& batch) {
+    return batch.shape();
+}
+
+}  // namespace detail
+
+/// y = f(x…) element by element; all of one shape. An x may be y itself.
+template <class Y, class F, class... X>
+void transform(const Y& y, const F& f, const X&... x) {
+    const auto row = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        for_each_row<1 + sizeof...(X)>(detail::shape_of(y), {detail::strides_of(y), detail::strides_of(x)...},
+                                       [&](const auto& offsets, index_t count, const auto& steps) {
+                                           auto* const to = detail::data_of(y) + offsets[0];
+                                           bool unit = true;
+                                           for (const index_t step : steps) {
+                                               unit = unit && step == 1;
+                                           }
+                                           if (unit) {  // a loop that compilers vectorise
+                                               for (index_t i = 0; i < count; ++i) {
+                                                   to[i] = f((detail::data_of(x) + offsets[1 + I])[i]...);
+                                               }
+                                           } else {
+                                               for (index_t i = 0; i < count; ++i) {
+                                                   to[i * steps[0]] = f((detail::data_of(x) + offsets[1 + I])[i * steps[1 + I]]...);
+                                               }
+                                           }
+                                       });
+    };
+    row(std::index_sequence_for<X...>{});
+}
+
+}  // namespace nn::inline NN_ABI::kernels

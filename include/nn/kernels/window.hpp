@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>  // std::clamp, std::max
+
+#include <nn/core/index.hpp>
+#include <nn/core/padding.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// One axis of a sliding window: tap k of window o reads position s·o + d·k − p₀ of the input, whose cells lie `input_dilation` apart.
+struct WindowAxis {
+    index_t input = 1;   ///< L, cells
+    index_t output = 1;  ///< M, windows
+    index_t kernel = 1;
+    index_t stride = 1;
+    index_t dilation = 1;
+    index_t input_dilation = 1;
+    index_t before = 0;  ///< p₀
+    PaddingMode mode = PaddingMode::zeros;
+
+    index_t position(index_t window, index_t tap) const { return stride * window + dilation * tap - before; }
+
+    /// The cell at `position`, or −1 where a zero is read.
+    index_t cell(index_t position) const {
+        if (position >= 0 && position < input && input_dilation == 1) {
+            return position;
+        }
+        switch (mode) {
+            case PaddingMode::zeros: {
+                const bool between = position < 0 || position % input_dilation != 0 || position / input_dilation >= input;
+                return between ? -1 : position / input_dilation;
+            }
+            case PaddingMode::replicate: return std::clamp<index_t>(position, 0, input - 1);
+            case PaddingMode::circular: return modulo(position, input);
+            case PaddingMode::reflect: break;
+        }
+        const index_t period = std::max<index_t>(2 * (input - 1), 1);
+        const index_t folded = modulo(position, period);
+        return folded < input ? folded : period - folded;
+    }
+
+    /// Whether windows first … first + count − 1 read cells of the input alone at `tap`, `stride` apart.
+    bool inside(index_t first, index_t count, index_t tap) const {
+        return input_dilation == 1 && position(first, tap) >= 0 && position(first + count - 1, tap) < input;
+    }
+
+    /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops
+    /// more than there is.
+    bool place(const Pad& pad) {
+        before = pad.before;
+        const index_t cells = input == 0 ? 0 : saturating_add(saturating_multiply(input - 1, input_dilation), 1);
+        const index_t padded = saturating_add(saturating_add(cells, pad.before), pad.after);
+        const index_t span = saturating_add(saturating_multiply(dilation, kernel - 1), 1);
+        output = padded < span ? 0 : (padded - span) / stride + 1;
+        return padded >= 0;
+    }
+
+private:
+    static index_t modulo(index_t a, index_t b) { return (a % b + b) % b; }
+};
+
+}  // namespace nn::inline NN_ABI::kernels

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>  // std::floating_point
+#include <cstddef>   // std::size_t
+#include <optional>  // std::optional
+#include <utility>   // std::move
+
+#include <nn/layers/call.hpp>
+#include <nn/layers/init.hpp>
+#include <nn/ops/conv.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// N-dimensional cross-correlation.
+///
+///     y[b, o, p] = bias[o] + Σ_c Σ_k w[o, c, k] · x[b, g(o)·C/G + c, s·p + d·k − p₀]
+///
+///     x (…, C, L₁ … L_N)    w (O, C/G, K₁ … K_N)    bias (O)
+///     y (…, O, M₁ … M_N)    M = ⌊(l·(L − 1) + 1 + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit
+///
+/// Cells outside x read as `padding_mode` says; `input_dilation` l puts l − 1 zeros between the cells of x. With `channels_last` the
+/// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in T, in the order of (c, k).
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch kernels::conv_scratch(O/G, ΠK·C/G) elements, whatever the image.
+/// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 15; the numbers of equinox.nn.Conv and torch.nn.ConvNd.
+template <std::floating_point T, std::size_t N>
+struct Conv {
+    ConvOptions<N> options;
+    Tensor<T, N + 2> weight;
+    std::optional<Tensor<T, 1>> bias;
+    std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
+
+    static constexpr bool carries = false;
+
+    /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox and PyTorch.
+    template <initialiser Engine>
+    Conv(const ConvOptions<N>& options_, Engine&& engine) : options((ops::check_conv_options(who, options_), options_)) {
+        const Shape<N + 2> shape = ops::conv_weight_shape(options);
+        check_allocatable(who, shape, sizeof(T));
+        const T limit = T(1) / std::sqrt(static_cast<T>(element_count(shape) / shape[0]));
+        weight = uniform_tensor<T, N + 2>(shape, limit, engine);
+        if (options.use_bias) {
+            bias = uniform_tensor<T, 1>({options.out_channels}, limit, engine);
+        }
+    }
+
+    /// Trained arrays, checked against the options.
+    Conv(const ConvOptions<N>& options_, Tensor<T, N + 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
+        : options((ops::check_conv_options(who, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+        ops::check_conv_parameters(who, options, parameters());
+    }
+
+    template <tensor_of<T, N + 1> X>
+    auto operator()(const X& x) const {
+        return detail::evaluate(operation(), x);
+    }
+    template <tensor_of<T, N + 1> X, output_of<T, N + 1> Y>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(operation(), x, y, workspace);
+    }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R> output_shape(const Shape<R>& x) const {
+        return detail::shape_after(operation(), x);
+    }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    static constexpr std::string_view who = "nn::Conv";
+
+    ops::ConvParameters<T, N> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
+
+    auto operation() const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_plan(who, options, x)); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::conv(options, x, parameters(), y, workspace, who);
+            });
+    }
+};
+
+template <std::floating_point T>
+using Conv1d = Conv<T, 1>;
+template <std::floating_point T>
+using Conv2d = Conv<T, 2>;
+template <std::floating_point T>
+using Conv3d = Conv<T, 3>;
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+
+#include <nn/core/check.hpp>
+#include <nn/core/padding.hpp>
+#include <nn/core/per_axis.hpp>
+#include <nn/core/shape.hpp>
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/conv.hpp>
+#include <nn/kernels/elementwise.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Hyper-parameters of a convolution. Lengths count cells; axes are in memory order (depth, height, width); a scalar means every axis.
+template <std::size_t N>
+struct ConvOptions {
+    index_t in_channels = 0;         ///< C, a multiple of groups
+    index_t out_channels = 0;        ///< O, a multiple of groups
+    PerAxis<N> kernel_size = 1;      ///< K, each ≥ 1
+    PerAxis<N> stride = 1;           ///< s, cells between windows, each ≥ 1
+    Padding<N> padding = 0;          ///< p, a number, N numbers, N {before, after} pairs, or nn::same, nn::same_lower, nn::valid
+    PerAxis<N> dilation = 1;         ///< d, cells between taps, each ≥ 1
+    PerAxis<N> input_dilation = 1;   ///< l, l − 1 zeros are read between cells of x, each ≥ 1
+    index_t groups = 1;              ///< G, output block g reads input block g
+    bool use_bias = true;            ///< whether y = … + bias
+    PaddingMode padding_mode = PaddingMode::zeros;
+    Layout layout = Layout::channels_first;
+};
+
+namespace ops {
+
+/// Refuses options that are wrong whatever the input.
+template <std::size_t N>
+void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
+    const auto at_least_one = [&](std::string_view name, const PerAxis<N>& lengths) {
+        for (std::size_t axis = 0; axis < N; ++axis) {
+            require<std::invalid_argument>(lengths[axis] >= 1, who, name, " ", lengths, ", expected at least 1 along every axis");
+        }
+    };
+    require<std::invalid_argument>(options.in_channels >= 1, who, "in_channels ", options.in_channels, ", expected at least 1");
+    require<std::invalid_argument>(options.out_channels >= 1, who, "out_channels ", options.out_channels, ", expected at least 1");
+    require<std::invalid_argument>(options.groups >= 1, who, "groups ", options.groups, ", expected at least 1");
+    require<std::invalid_argument>(options.in_channels % options.groups == 0, who, "groups ", options.groups,
+                                   " does not divide in_channels ", options.in_channels);
+    require<std::invalid_argument>(options.out_channels % options.groups == 0, who, "groups ", options.groups,
+                                   " does not divide out_channels ", options.out_channels);
+    at_least_one("kernel_size", options.kernel_size);
+    at_least_one("stride", options.stride);
+    at_least_one("dilation", options.dilation);
+    at_least_one("input_dilation", options.input_dilation);
+
+    const bool dilated = options.input_dilation != PerAxis<N>(1);
+    const PaddingRule rule = options.padding.rule();
+    require<std::invalid_argument>(!dilated || (rule != PaddingRule::same && rule != PaddingRule::same_lower), who,
+                                   "nn::same has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
+    require<std::invalid_argument>(!dilated || options.padding_mode == PaddingMode::zeros, who, "input_dilation ", options.input_dilation,
+                                   " goes with PaddingMode::zeros only");
+    if (rule == PaddingRule::numbers && options.padding_mode != PaddingMode::zeros) {
+        for (std::size_t axis = 0; axis < N; ++axis) {
+            const Pad pad = options.padding[axis];
+            require<std::invalid_argument>(pad.before >= 0 && pad.after >= 0, who, "padding ", pad, " of axis ", axis,
+                                           " is negative, which goes with PaddingMode::zeros only");
+        }
+    }
+}
+
+/// The shape that a convolution's weight has: (O, C/G, K₁ … K_N).
+template <std::size_t N>
+Shape<N + 2> conv_weight_shape(const ConvOptions<N>& options) {
+    Shape<N + 2> shape{options.out_channels, options.in_channels / options.groups};
+    std::copy(options.kernel_size.values().begin(), options.kernel_size.values().end(), shape.begin() + 2);
+    return shape;
+}
+
+/// The arrays of a convolution. `mask`, if any, multiplies the weight element by element.
+template <class T, std::size_t N>
+struct ConvParameters {
+    View<const T, N + 2> weight;
+    std::optional<View<const T, 1>> bias;
+    std::optional<View<const T, N + 2>> mask;
+};
+
+/// Refuses arrays that do not fit the options.
+template <class T, std::size_t N>
+void check_conv_parameters(std::string_view who, const ConvOptions<N>& options, const ConvParameters<T, N>& parameters) {
+    const Shape<N + 2> expected = conv_weight_shape(options);
+    require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
+            " = (out_channels, in_channels / groups, kernel_size)");
+    require(parameters.bias.has_value() == options.use_bias, who, options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+    require(!parameters.bias || parameters.bias->shape[0] == options.out_channels, who, "bias ", parameters.bias ? parameters.bias->shape : Shape<1>{},
+            ", expected (", options.out_channels, ",) = (out_channels,)");
+    require(!parameters.mask || parameters.mask->shape == expected, who, "weight_mask ", parameters.mask ? parameters.mask->shape : expected, ", expected ",
+            expected, ", the shape of weight");
+}
+
+/// The numbers of a convolution over x, checked.
+template <class T, std::size_t N>
+kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& options, const Batch<const T, N + 1>& x) {
+    const Shape<N + 1> item = channels_first(x.item(), options.layout);
+    require(item[0] == options.in_channels, who, "x has ", item[0], " channels, expected ", options.in_channels,
+            " = weight.shape[1] · groups  [x ", x.shape(), ", weight ", conv_weight_shape(options), ", groups ", options.groups, "]");
+    kernels::ConvPlan<N> plan;
+    plan.groups = options.groups;
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        kernels::WindowAxis& window = plan.axes[axis];
+        window = {.input = item[axis + 1],
+                  .kernel = options.kernel_size[axis],
+                  .stride = options.stride[axis],
+                  .dilation = options.dilation[axis],
+                  .input_dilation = options.input_dilation[axis],
+                  .mode = options.padding_mode};
+        const Pad pad = options.padding.resolve(axis, window.input, window.kernel, window.stride, window.dilation);
+        require(window.input > 0 || window.mode == PaddingMode::zeros || pad == Pad(), who, "axis ", axis,
+                " of x has no cells to fill its padding ", pad, " with  [x ", x.shape(), "]");
+        require(window.place(pad), who, "padding ", pad, " crops more than there is along axis ", axis, "  [x ", x.shape(), "]");
+    }
+    return plan;
+}
+
+/// The extents of one item of y (…, O, M₁ … M_N), in the options' layout.
+template <std::size_t N>
+Shape<N + 1> conv_item(const ConvOptions<N>& options, const kernels::ConvPlan<N>& plan) {
+    Shape<N + 1> item{options.out_channels};
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        item[axis + 1] = plan.axes[axis].output;
+    }
+    return from_channels_first(item, options.layout);
+}
+
+/// N-dimensional cross-correlation of views with any leading axes: `nn::Conv` for buffers of one's own. `who` begins the error texts.
+template <class T, std::size_t N>
+void conv(const ConvOptions<N>& options, const Batch<const T, N + 1>& x, const ConvParameters<T, N>& parameters, const Batch<T, N + 1>& y,
+          Workspace& workspace, std::string_view who = "nn::ops::conv") {
+    check_conv_options(who, options);
+    check_conv_parameters(who, options, parameters);
+    const kernels::ConvPlan<N> plan = conv_plan(who, options, x);
+    check_output(who, x, conv_item(options, plan), y);
+    check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;
+    }
+    const auto frame = workspace.frame();
+    View<const T, N + 2> weight = parameters.weight;
+    if (parameters.mask || weight.strides != row_major(weight.shape)) {
+        const View<T, N + 2> dense = contiguous(frame.template take<T>(weight.size()), weight.shape);
+        kernels::transform(dense, [](T w) { return w; }, weight);
+        if (parameters.mask) {
+            kernels::transform(dense, [](T w, T m) { return w * m; }, dense, *parameters.mask);
+        }
+        weight = dense;
+    }
+    const index_t depth = options.in_channels / options.groups * plan.taps();
+    kernels::conv(plan, x.channels_first(options.layout), contiguous(weight.data, Shape<2>{options.out_channels, depth}), parameters.bias,
+                  y.channels_first(options.layout), workspace);
+}
+
+}  // namespace ops
+
+}  // namespace nn::inline NN_ABI

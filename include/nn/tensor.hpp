@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The one door to xtensor: what comes in becomes a pointer with extents and strides, and no kernel ever sees an xtensor expression.
+
+#include <algorithm>    // std::copy
+#include <array>        // std::array
+#include <concepts>     // std::same_as, std::default_initializable
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+#include <tuple>        // std::tuple_size
+#include <type_traits>  // std::remove_cvref_t
+#include <utility>      // std::move
+
+#if __has_include(<xtensor/containers/xtensor.hpp>)
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#include <xtensor/views/xview.hpp>
+#else
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>
+#endif
+
+#include <nn/core/check.hpp>
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// What layers hold and return: R axes, row-major, whatever default the user has given xtensor.
+template <class T, std::size_t R>
+using Tensor = xt::xtensor<T, R, xt::layout_type::row_major>;
+
+/// The rank of an operand whose rank is known only at run time, as an xarray's is.
+inline constexpr std::size_t dynamic_rank = static_cast<std::size_t>(-1);
+
+namespace detail {
+
+template <class X>
+struct OperandTraits {};
+
+template <class T, std::size_t R>
+struct OperandTraits<View<T, R>> {
+    using element = std::remove_const_t<T>;
+    static constexpr std::size_t rank = R;
+};
+
+template <class S>
+inline constexpr std::size_t rank_of_shape = dynamic_rank;
+template <class S>
+    requires requires { std::tuple_size<S>::value; }
+inline constexpr std::size_t rank_of_shape<S> = std::tuple_size<S>::value;
+template <class S>
+    requires(!requires { std::tuple_size<S>::value; } && requires { std::integral_constant<std::size_t, S::size()>::value; })
+inline constexpr std::size_t rank_of_shape<S> = S::size();  // xtensor's fixed_shape
+
+template <class X>
+    requires(xt::is_xexpression<X>::value)
+struct OperandTraits<X> {
+    using element = typename X::value_type;
+    static constexpr std::size_t rank = rank_of_shape<typename X::shape_type>;
+};
+
+template <class X>
+inline constexpr bool is_view = false;
+template <class T, std::size_t R>
+inline constexpr bool is_view<View<T, R>> = true;
+
+/// Has extents and strides of its own, so that reading them from many threads is no race. A view computes its strides on first demand
+/// and keeps them in mutable members.
+template <class X>
+concept xtensor_container = std::derived_from<X, xt::xcontainer<X>>;
+
+template <class X>
+concept strided = requires(const X& x) {
+    x.data();
+    x.data_offset();
+    x.strides();
+};
+
+template <class X>
+auto* data_of(X& x) {
+    if constexpr (is_view<std::remove_const_t<X>>) {
+        return x.data;
+    } else {
+        return x.data() + x.data_offset();
+    }
+}
+
+template <class T, std::size_t R>
+Shape<R> shape_of(const Tensor<T, R>& tensor) {
+    Shape<R> shape{};
+    for (std::size_t axis = 0; axis < R; ++axis) {
+        shape[axis] = static_cast<index_t>(tensor.shape(axis));
+    }
+    return shape;
+}
+
+}  // namespace detail
+
+/// Anything a layer reads: an xtensor container, view, adaptor or expression, or an nn::View.
+template <class X>
+concept operand = requires { typename detail::OperandTraits<std::remove_cvref_t<X>>::element; };
+
+template <operand X>
+using element_of = typename detail::OperandTraits<std::remove_cvref_t<X>>::element;
+template <operand X>
+inline constexpr std::size_t rank_of = detail::OperandTraits<std::remove_cvref_t<X>>::rank;
+
+/// An operand of element type T with at least K axes (checked at run time for an xarray).
+template <class X, class T, std::size_t K = 0>
+concept tensor_of = operand<X> && std::same_as<element_of<X>, T> && rank_of<X> >= K;
+
+/// An operand whose elements lie in memory, as `forward_into` takes it: not a lazy expression.
+template <class X>
+concept in_memory = operand<X> && (detail::is_view<std::remove_cvref_t<X>> || detail::strided<std::remove_cvref_t<X>>);
+
+/// A container that can be replaced by one of another shape.
+template <class Y>
+concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<Y>> && std::default_initializable<std::remove_cvref_t<Y>>;
+
+/// An output of element type T with at least K axes: a container, or a view of memory.
+template <class Y, class T, std::size_t K = 0>
+concept output_of = tensor_of<Y, T, K> && in_memory<Y> && requires(std::remove_reference_t<Y>& y, T value) { *detail::data_of(y) = value; };
+
+/// The array of a layer's own, as ops take it.
+template <class T, std::size_t R>
+View<const T, R> view_of(const Tensor<T, R>& tensor) {
+    return contiguous(tensor.data(), detail::shape_of(tensor));
+}
+template <class T, std::size_t R>
+View<T, R> view_of(Tensor<T, R>& tensor) {
+    return contiguous(tensor.data(), detail::shape_of(tensor));
+}
+template <class T, std::size_t R>
+std::optional<View<const T, R>> view_of(const std::optional<Tensor<T, R>>& tensor) {
+    return tensor ? std::optional(view_of(*tensor)) : std::nullopt;
+}
+
+/// A tensor of this shape, uninitialised.
+template <class T, std::size_t R>
+Tensor<T, R> make_tensor(const Shape<R>& shape) {
+    std::array<std::size_t, R> extents;
+    std::copy(shape.begin(), shape.end(), extents.begin());
+    return Tensor<T, R>(extents);
+}
+template <class T, std::size_t R>
+Tensor<T, R> make_tensor(const Shape<R>& shape, T value) {
+    Tensor<T, R> tensor = make_tensor<T, R>(shape);
+    tensor.fill(value);
+    return tensor;
+}
+
+}  // namespace nn::inline NN_ABI
