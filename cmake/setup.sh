@@ -1,7 +1,15 @@
 # Sourced by tests/run and examples/run.
 
+# quietly COMMAND…: shows what the command says, on standard error, only if it fails.
+quietly() {
+    local said
+    said=$("$@" 2>&1 </dev/null) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
+}
+
 # setup PACKAGE…: installs the Debian packages that are missing, as root or through sudo, and picks the quickest tools there are.
-# Standard output stays clean.
 setup() {
     local package missing=() as_root=()
     if command -v apt-get >/dev/null; then
@@ -13,11 +21,11 @@ setup() {
     fi
     if ((${#missing[@]})); then
         [[ $(id -u) == 0 ]] || as_root=(sudo)
-        echo "nn: installing ${missing[*]}" >&2
+        echo "nn: installing with apt-get: ${missing[*]}" >&2
         # Another apt may be at work: wait for its lock instead of failing.
-        local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-        "${apt[@]}" update >&2
-        "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >&2 </dev/null
+        local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+        quietly "${apt[@]}" update
+        quietly "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
     fi
 
     if command -v ninja >/dev/null; then
