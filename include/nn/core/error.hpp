@@ -6,7 +6,7 @@
 #include <concepts>     // std::integral, std::floating_point
 #include <initializer_list>
 #include <span>         // std::span
-#include <stdexcept>    // std::invalid_argument
+#include <stdexcept>    // std::invalid_argument, std::runtime_error
 #include <string>       // std::string
 #include <string_view>  // std::string_view
 
@@ -26,6 +26,12 @@ namespace nn::inline NN_ABI {
 /// An argument whose shape does not fit. The text names the layer, what came, what was expected, and every shape involved.
 struct shape_error : std::invalid_argument {
     using std::invalid_argument::invalid_argument;
+};
+
+/// A file that cannot be read or written, or that does not hold what was asked for. The text names the file, what came and what was
+/// expected.
+struct file_error : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 namespace detail {
