@@ -76,6 +76,15 @@ void check_apart(std::string_view who, std::string_view name, const Batch<T, K>&
             other_name, " ", other.shape(), "]");
 }
 
+/// Refuses y that shares memory with x, unless y is x: an elementwise op may work in place.
+template <class T, std::size_t K>
+void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch<const T, K>& x) {
+    const bool in_place = y.data() == x.data() && std::equal(x.strides().begin(), x.strides().end(), y.strides().begin(), y.strides().end());
+    if (!in_place) {
+        check_apart(who, "y", y, "x", x);
+    }
+}
+
 /// Refuses an output whose leading axes are not x's, whose items are not `item`, or whose elements share memory.
 template <class T, std::size_t J, class U, std::size_t K>
 void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {

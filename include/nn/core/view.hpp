@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>    // std::copy
 #include <array>        // std::array
 #include <concepts>     // std::integral
 #include <cstddef>      // std::size_t
-#include <cstdint>      // std::uintptr_t
 #include <span>         // std::span
-#include <type_traits>  // std::is_const_v, std::add_const_t
+#include <type_traits>  // std::add_const_t, std::is_const_v, std::is_same_v
 
 #include <nn/core/shape.hpp>
 
@@ -70,12 +68,16 @@ constexpr View<T, R> permuted(const View<T, R>& view, const std::array<std::size
     return result;
 }
 
-/// `view` at one index of its first axis.
+/// `view` at one index of one axis, which goes.
 template <class T, std::size_t R>
-constexpr View<T, R - 1> at(const View<T, R>& view, index_t index) {
-    View<T, R - 1> result{view.data + index * view.strides[0], {}, {}};
-    std::copy(view.shape.begin() + 1, view.shape.end(), result.shape.begin());
-    std::copy(view.strides.begin() + 1, view.strides.end(), result.strides.begin());
+constexpr View<T, R - 1> at(const View<T, R>& view, index_t index, std::size_t axis = 0) {
+    View<T, R - 1> result{view.data + index * view.strides[axis], {}, {}};
+    for (std::size_t from = 0, to = 0; from < R; ++from) {
+        if (from != axis) {
+            result.shape[to] = view.shape[from];
+            result.strides[to++] = view.strides[from];
+        }
+    }
     return result;
 }
 
@@ -105,8 +107,10 @@ class Batch {
 public:
     Batch(T* data, std::span<const index_t> shape, std::span<const index_t> strides) : shape_(shape), strides_(strides), first_{data, {}, {}} {
         const std::size_t leading = shape.size() - K;
-        std::copy(shape.begin() + static_cast<index_t>(leading), shape.end(), first_.shape.begin());
-        std::copy(strides.begin() + static_cast<index_t>(leading), strides.end(), first_.strides.begin());
+        for (std::size_t axis = 0; axis < K; ++axis) {
+            first_.shape[axis] = shape[leading + axis];
+            first_.strides[axis] = strides[leading + axis];
+        }
         count_ = element_count(shape.first(leading));
         // One stride serves all items when each leading axis continues the one inside it.
         index_t inner = 1;
@@ -160,11 +164,11 @@ public:
     /// All items as one array with a batch axis in front. Only when `uniform()`.
     bool uniform() const { return uniform_; }
     View<T, K + 1> stacked() const {
-        View<T, K + 1> view{first_.data, {}, {}};
-        view.shape[0] = count_;
-        view.strides[0] = stride_;
-        std::copy(first_.shape.begin(), first_.shape.end(), view.shape.begin() + 1);
-        std::copy(first_.strides.begin(), first_.strides.end(), view.strides.begin() + 1);
+        View<T, K + 1> view{first_.data, {count_}, {stride_}};
+        for (std::size_t axis = 0; axis < K; ++axis) {
+            view.shape[axis + 1] = first_.shape[axis];
+            view.strides[axis + 1] = first_.strides[axis];
+        }
         return view;
     }
 

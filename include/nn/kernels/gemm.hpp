@@ -46,22 +46,24 @@ constexpr index_t packed_size(index_t lines, index_t depth, index_t width) {
     return saturating_multiply(saturating_multiply(divide_up(lines, width), width), depth);
 }
 
-/// Lays the lines of `matrix` (lines, depth) into panels of `Width` lines, the depth outermost: out[panel][k][line]. The last panel is
-/// filled up with zeros.
-template <index_t Width, class T>
-void pack(const View<const T, 2>& matrix, T* out) {
-    const auto [lines, depth] = matrix.shape;
-    const auto [line_stride, depth_stride] = matrix.strides;
-    for (index_t first = 0; first < lines; first += Width) {
-        const index_t present = std::min(Width, lines - first);
-        const T* const from = matrix.data + first * line_stride;
-        for (index_t k = 0; k < depth; ++k) {
-            for (index_t line = 0; line < Width; ++line) {
-                out[k * Width + line] = line < present ? from[line * line_stride + k * depth_stride] : T(0);
+/// Lays lines of `depth` elements into panels of `Width` lines, the depth outermost: out[panel][k][line]. The last panel is filled up
+/// with zeros. `line(i)` is the address of line i, whose elements lie `step` apart.
+template <index_t Width, class T, class Line>
+void pack_lines(index_t lines, index_t depth, index_t step, const Line& line, T* out) {
+    for (index_t first = 0; first < lines; first += Width, out += Width * depth) {
+        for (index_t offset = 0; offset < Width; ++offset) {
+            const T* const from = first + offset < lines ? line(first + offset) : nullptr;
+            for (index_t k = 0; k < depth; ++k) {
+                out[k * Width + offset] = from != nullptr ? from[k * step] : T(0);
             }
         }
-        out += Width * depth;
     }
+}
+
+/// The same for the lines of a matrix (lines, depth).
+template <index_t Width, class T>
+void pack(const View<const T, 2>& matrix, T* out) {
+    pack_lines<Width>(matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
 }
 
 namespace detail {

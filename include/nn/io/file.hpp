@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cerrno>        // errno
+#include <cstddef>       // std::size_t
+#include <cstdio>        // std::fopen, std::fwrite
+#include <filesystem>    // std::filesystem::path
+#include <memory>        // std::unique_ptr
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+#include <system_error>  // std::error_code
+
+#include <nn/core/error.hpp>
+
+namespace nn::inline NN_ABI::detail {
+
+/// The parts of an error text in one string.
+template <class... Parts>
+std::string join(const Parts&... parts) {
+    std::string text;
+    (Part(parts).append_to(text), ...);
+    return text;
+}
+
+/// Throws a file_error: `who: file: parts…`.
+template <class... Parts>
+[[noreturn]] void fail_file(std::string_view who, std::string_view file, const Parts&... parts) {
+    fail<file_error>(who, {Part(file), Part(": "), Part(parts)...});
+}
+
+struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
+
+/// What the system says of its last refusal.
+inline std::string system_text() { return std::error_code(errno, std::generic_category()).message(); }
+
+/// A file written beside the one that it then replaces in one step.
+class Replacement {
+public:
+    Replacement(std::string_view who, const std::filesystem::path& path) : who_(who), path_(path.string()), target_(path) {
+        std::error_code error;
+        const std::filesystem::file_status status = std::filesystem::status(path, error);
+        const bool exists = std::filesystem::exists(status);
+        // As root, a rename would replace a device or a pipe as readily as a file.
+        if (exists && !std::filesystem::is_regular_file(status)) {
+            fail("is ", std::filesystem::is_directory(status) ? "a directory" : "no regular file", ", expected a file to replace");
+        }
+        if (exists) {
+            target_ = std::filesystem::canonical(path, error);  // through a link, that the link may stay
+            if (error) {
+                fail("cannot be replaced: ", error.message());
+            }
+        }
+        // "x": a file of that name is not opened but left alone, be it another writer's or an attacker's link.
+        for (int attempt = 0; file_ == nullptr; ++attempt) {
+            temporary_ = target_;
+            temporary_ += ".tmp" + std::to_string(attempt);
+            file_.reset(std::fopen(temporary_.string().c_str(), "wbx"));
+            if (file_ == nullptr && (errno != EEXIST || attempt == most_attempts)) {
+                fail("cannot be written: ", temporary_.string(), ": ", system_text());
+            }
+        }
+        if (exists) {
+            std::filesystem::permissions(temporary_, status.permissions(), error);  // as far as the system lets us
+        }
+    }
+    Replacement(const Replacement&) = delete;
+    Replacement& operator=(const Replacement&) = delete;
+    ~Replacement() { discard(); }
+
+    void write(const void* from, std::size_t bytes) {
+        if (bytes != 0 && std::fwrite(from, 1, bytes, file_.get()) != bytes) {
+            refuse(system_text());
+        }
+    }
+    void commit() {
+        if (std::fclose(file_.release()) != 0) {
+            refuse(system_text());
+        }
+        std::error_code error;
+        std::filesystem::rename(temporary_, target_, error);
+        if (error) {
+            refuse(error.message());
+        }
+        temporary_.clear();
+    }
+
+private:
+    static constexpr int most_attempts = 1000;
+
+    template <class... Parts>
+    [[noreturn]] void fail(const Parts&... parts) const {
+        fail_file(who_, path_, parts...);
+    }
+    [[noreturn]] void refuse(const std::string& reason) {
+        discard();  // here, not by the destructor alone: without exceptions it is not reached
+        fail("cannot be written: ", reason);
+    }
+    void discard() {
+        file_.reset();
+        if (!temporary_.empty()) {
+            std::error_code error;
+            std::filesystem::remove(temporary_, error);
+            temporary_.clear();
+        }
+    }
+
+    std::string_view who_;
+    std::string path_;  // as the caller wrote it
+    std::filesystem::path target_;
+    std::filesystem::path temporary_;
+    FileHandle file_;
+};
+
+}  // namespace nn::inline NN_ABI::detail

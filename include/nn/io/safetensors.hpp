@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>     // std::sort, std::adjacent_find, std::equal, std::binary_search
+#include <array>         // std::array
+#include <bit>           // std::endian
+#include <cerrno>        // errno
+#include <concepts>      // std::same_as
+#include <cstddef>       // std::byte, std::size_t
+#include <cstdio>        // std::fopen, std::fwrite
+#include <filesystem>    // std::filesystem::rename
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+#include <system_error>  // std::error_code
+#include <type_traits>   // std::is_const_v
+#include <utility>       // std::move
+#include <vector>        // std::vector
+
+#include <nn/compose/parameters.hpp>
+#include <nn/core/error.hpp>
+#include <nn/io/dtype.hpp>
+#include <nn/io/file.hpp>
+#include <nn/io/safetensors_file.hpp>
+#include <nn/io/safetensors_header.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+namespace detail {
+
+/// A network that files hold: it names its tensors. At most one state goes with it.
+template <class Net, class... State>
+concept saved = has_members<const Net> && sizeof...(State) <= 1 && (std::is_class_v<State> && ...);
+template <class Net, class... State>
+concept loaded = saved<Net, State...> && !std::is_const_v<Net> && (!std::is_const_v<State> && ...);
+
+/// Calls `f(name, tensor)` for all that a file holds of a network and its state.
+template <class F, class Net, class... State>
+void visit_saved(F f, Net& net, State&... state) {
+    visit_parameters(net, f);
+    (visit_statistics(state, f), ...);
+}
+
+/// The names of the statistics that go with a network.
+template <class Net>
+std::vector<std::string> statistics_of(const Net& net) {
+    std::vector<std::string> names;
+    const auto add = [&](std::string_view name, const auto&) { names.emplace_back(name); };
+    if constexpr (requires { net.initial_state(); }) {
+        const auto state = net.initial_state();
+        visit_statistics(state, add);
+    } else if constexpr (requires { net.initial_state(index_t(1)); }) {
+        const auto state = net.initial_state(index_t(1));
+        visit_statistics(state, add);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+/// Everything in which a file and a network differ, as one line; empty if the file fits.
+template <class Net, class... State>
+std::string misfits(const SafetensorsFile& file, const Net& net, const State&... state) {
+    Listing missing;
+    Listing shapes;
+    Listing types;
+    Listing twice;
+    Listing unused;
+    Listing statistics;
+    std::vector<std::string> taken;
+    visit_saved(
+        [&](std::string_view name, const auto& tensor) {
+            using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
+            taken.emplace_back(name);
+            if (!file.contains(name)) {
+                missing.add(in_quotes(name));
+                return;
+            }
+            const auto expected = shape_of(tensor);
+            const std::span<const index_t> shape = file.shape(name);
+            if (!std::equal(shape.begin(), shape.end(), expected.begin(), expected.end())) {
+                shapes.add(join(in_quotes(name), " ", shape, ", expected ", expected));
+            }
+            if (file.dtype(name) != dtype_of<T>()->name) {
+                types.add(join(in_quotes(name), " ", file.dtype(name), ", expected ", dtype_of<T>()->name));
+            }
+        },
+        net, state...);
+
+    std::sort(taken.begin(), taken.end());
+    for (auto name = taken.begin(); (name = std::adjacent_find(name, taken.end())) != taken.end(); ++name) {
+        twice.add(in_quotes(*name));
+    }
+    const std::vector<std::string> known_statistics = sizeof...(State) == 0 ? statistics_of(net) : std::vector<std::string>{};
+    for (const std::string& name : file.names()) {
+        if (!std::binary_search(taken.begin(), taken.end(), name)) {
+            unused.add(in_quotes(name));
+            if (std::binary_search(known_statistics.begin(), known_statistics.end(), name)) {
+                statistics.add(in_quotes(name));
+            }
+        }
+    }
+
+    std::string text;
+    const auto say = [&](const Listing& listing, std::string_view what) {
+        if (listing.count() != 0) {
+            text += join(text.empty() ? "" : "; ", listing.count(), " ", what, ": ", listing.text());
+        }
+    };
+    say(missing, "missing");
+    say(shapes, "of another shape");
+    say(types, "of another dtype");
+    say(unused, "of the file unused");
+    say(statistics, "of these are statistics, which go into a state, and none was given");
+    say(twice, "of the network's names stand for two tensors");
+    return text;
+}
+
+/// A tensor on its way into a file. Refers to the network's memory.
+struct Outgoing {
+    std::string name;
+    const Dtype* dtype;
+    std::vector<index_t> shape;
+    const std::byte* data;
+    std::size_t bytes;
+};
+
+/// All that a file holds of a network and its state, in the file's order.
+template <class Net, class... State>
+std::vector<Outgoing> outgoing(std::string_view file, const Net& net, const State&... state) {
+    std::vector<Outgoing> tensors;
+    visit_saved(
+        [&](std::string_view name, const auto& tensor) {
+            using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
+            const auto shape = shape_of(tensor);
+            tensors.push_back({std::string(name),
+                               dtype_of<T>(),
+                               {shape.begin(), shape.end()},
+                               reinterpret_cast<const std::byte*>(tensor.data()),
+                               tensor.size() * sizeof(T)});
+        },
+        net, state...);
+    // The reference implementation's order. Wide types come first, so that every tensor is aligned.
+    std::sort(tensors.begin(), tensors.end(),
+              [](const Outgoing& a, const Outgoing& b) { return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name; });
+    std::vector<std::string_view> names(tensors.size());
+    std::transform(tensors.begin(), tensors.end(), names.begin(), [](const Outgoing& tensor) { return std::string_view(tensor.name); });
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
+        fail_file("nn::save_safetensors", file, "two tensors are named ", in_quotes(*twice));
+    }
+    return tensors;
+}
+
+/// The first bytes of a file: the header's length and the header, padded with spaces so that the data begin at a multiple of 8.
+inline std::string safetensors_head(std::string_view file, const std::vector<Outgoing>& tensors) {
+    constexpr std::string_view who = "nn::save_safetensors";
+    std::string header = "{";
+    std::size_t offset = 0;
+    for (const Outgoing& tensor : tensors) {
+        if (tensor.name == metadata_name) {
+            fail_file(who, file, "a tensor is named ", metadata_name, ", which the format keeps for itself");
+        }
+        const nlohmann::json name = tensor.name;
+        const std::string text = name.dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore);
+        if (text != name.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) {
+            fail_file(who, file, "the name ", in_quotes(tensor.name), " of a tensor is not UTF-8");
+        }
+        header += header.size() > 1 ? "," : "";
+        header += text + ":{\"dtype\":\"" + std::string(tensor.dtype->name) + "\",\"shape\":[";
+        for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+            header += (axis == 0 ? "" : ",") + std::to_string(tensor.shape[axis]);
+        }
+        header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.bytes) + "]}";
+        offset += tensor.bytes;
+    }
+    header += "}";
+    header.append((8 - header.size() % 8) % 8, ' ');
+    if (header.size() > static_cast<std::size_t>(most_header_bytes)) {
+        fail_file(who, file, "the header would be ", header.size(), " bytes long, more than the ", most_header_bytes, " that readers take");
+    }
+    std::string head;
+    for (std::size_t i = 0; i < 8; ++i) {
+        head += static_cast<char>(static_cast<unsigned char>(static_cast<std::uint64_t>(header.size()) >> (8 * i)));
+    }
+    return head + header;
+}
+
+}  // namespace detail
+
+/// Writes the parameters of a network, and the statistics of its state if one is given, under the names that `visit_parameters` and
+/// `visit_statistics` give them. Carried states (LSTM, GRU) are not written.
+///
+///     nn::save_safetensors("model.safetensors", net, state);
+///
+/// The same network gives the same bytes, those that the Python library writes. They go into a new file beside `path` (whose name ends
+/// in .tmp and a number), which then takes its place: whatever fails, an old file at `path` is as it was.
+///
+/// Errors  file_error
+template <class Net, class... State>
+    requires detail::saved<Net, State...>
+void save_safetensors(const std::filesystem::path& path, const Net& net, const State&... state) {
+    const std::vector<detail::Outgoing> tensors = detail::outgoing(path.string(), net, state...);
+    const std::string head = detail::safetensors_head(path.string(), tensors);
+
+    detail::Replacement file("nn::save_safetensors", path);
+    file.write(head.data(), head.size());
+    for (const detail::Outgoing& tensor : tensors) {
+        if constexpr (std::endian::native == std::endian::little) {
+            file.write(tensor.data, tensor.bytes);
+        } else {
+            std::vector<std::byte> swapped(tensor.bytes);
+            detail::copy_elements(tensor.data, swapped.data(), tensor.bytes, static_cast<std::size_t>(tensor.dtype->bits / 8));
+            file.write(swapped.data(), swapped.size());
+        }
+    }
+    file.commit();
+}
+
+/// Reads the parameters of a network, and the statistics of its state if one is given, by the names that `visit_parameters` and
+/// `visit_statistics` give them.
+///
+///     auto net = make_network(nn::no_init);
+///     auto state = net.initial_state();
+///     nn::load_safetensors("model.safetensors", net, state);
+///
+/// The file must hold each of them with its shape and element type, and nothing else. All differences are found before anything is
+/// written, and the error lists them.
+///
+/// Errors  file_error; net and state are untouched.
+template <class Net, class... State>
+    requires detail::loaded<Net, State...>
+void load_safetensors(const SafetensorsFile& file, Net& net, State&... state) {
+    const std::string misfits = detail::misfits(file, net, state...);
+    if (!misfits.empty()) {
+        detail::fail_file("nn::load_safetensors", file.path(), "does not fit and was not loaded: ", misfits);
+    }
+    detail::visit_saved(
+        [&](std::string_view name, auto& tensor) { detail::read_elements(file.bytes(name).data(), tensor.data(), tensor.size()); }, net,
+        state...);
+}
+template <class Net, class... State>
+    requires detail::loaded<Net, State...>
+void load_safetensors(const std::filesystem::path& path, Net& net, State&... state) {
+    load_safetensors(SafetensorsFile(path), net, state...);
+}
+
+}  // namespace nn::inline NN_ABI

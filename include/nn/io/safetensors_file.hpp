@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>     // std::lower_bound
+#include <array>         // std::array
+#include <cerrno>        // errno
+#include <cstddef>       // std::byte, std::size_t
+#include <cstdint>       // std::uint64_t, std::uintmax_t
+#include <cstdio>        // std::fopen, std::fread
+#include <filesystem>    // std::filesystem::path
+#include <memory>        // std::unique_ptr
+#include <new>           // std::nothrow
+#include <span>          // std::span
+#include <string>        // std::string
+#include <string_view>   // std::string_view
+#include <system_error>  // std::error_code
+#include <utility>       // std::move
+#include <vector>        // std::vector
+
+#include <nn/core/error.hpp>
+#include <nn/io/dtype.hpp>
+#include <nn/io/file.hpp>
+#include <nn/io/safetensors_header.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+namespace detail {
+
+/// The first few of many things, for an error text.
+class Listing {
+public:
+    void add(const std::string& text) {
+        if (count_++ < most) {
+            text_ += (text_.empty() ? "" : ", ") + text;
+        }
+    }
+    std::size_t count() const { return count_; }
+    std::string text() const { return count_ > most ? text_ + " and " + std::to_string(count_ - most) + " more" : text_; }
+
+private:
+    static constexpr std::size_t most = 5;
+    std::size_t count_ = 0;
+    std::string text_;
+};
+
+}  // namespace detail
+
+/// A safetensors file, read into memory and checked whole.
+///
+///     const nn::SafetensorsFile file("model.safetensors");
+///     const nn::Tensor<float, 4> weight = file.get<float, 4>("0.conv.weight");
+///
+/// What it returns as a span or a view of text refers to it. Its calls are const and may be made from many threads.
+///
+/// Errors  file_error: what cannot be read, and whatever the format does not allow, down to the last byte.
+/// Cost    the memory of the file, and no more whatever its header claims: every length is compared with the file's before it is used.
+class SafetensorsFile {
+public:
+    explicit SafetensorsFile(const std::filesystem::path& path) : path_(path.string()) {
+        std::error_code error;
+        const std::filesystem::file_status status = std::filesystem::status(path, error);
+        if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+            fail("is ", std::filesystem::is_directory(status) ? "a directory" : "no regular file", ", expected a safetensors file");
+        }
+        const detail::FileHandle file(std::fopen(path_.c_str(), "rb"));
+        if (file == nullptr) {
+            fail("cannot be opened: ", detail::system_text());
+        }
+        const std::uintmax_t size = std::filesystem::file_size(path, error);
+        if (error) {
+            fail("cannot be read: ", error.message());
+        }
+
+        std::array<std::byte, 8> length_bytes{};
+        if (size < length_bytes.size()) {
+            fail("is ", size, " bytes long, expected a safetensors file, which has at least 8");
+        }
+        read(file.get(), length_bytes.data(), length_bytes.size());
+        std::uint64_t length = 0;
+        for (std::size_t i = 0; i < length_bytes.size(); ++i) {
+            length |= std::to_integer<std::uint64_t>(length_bytes[i]) << (8 * i);
+        }
+        if (length > size - length_bytes.size()) {
+            fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", size - length_bytes.size(),
+                 " follow");
+        }
+        if (length > static_cast<std::uint64_t>(detail::most_header_bytes)) {
+            fail("the header is ", length, " bytes long, expected at most ", detail::most_header_bytes);
+        }
+        std::string header(static_cast<std::size_t>(length), ' ');
+        read(file.get(), header.data(), header.size());
+
+        const std::uintmax_t data_bytes = size - length_bytes.size() - length;
+        entries_ = detail::parse_safetensors_header(path_, header, static_cast<index_t>(data_bytes));
+        data_.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(data_bytes)]);
+        if (data_ == nullptr) {
+            fail("holds ", data_bytes, " bytes of data, for which there is no memory");
+        }
+        read(file.get(), data_.get(), static_cast<std::size_t>(data_bytes));
+    }
+
+    bool contains(std::string_view name) const { return find(name) != nullptr; }
+
+    /// The names of all tensors, sorted.
+    std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        names.reserve(entries_.size());
+        for (const detail::SafetensorsEntry& entry : entries_) {
+            names.push_back(entry.name);
+        }
+        return names;
+    }
+
+    std::span<const index_t> shape(std::string_view name) const { return entry(name).shape; }
+
+    /// As the format calls it: "F32", "I64", "BF16", …
+    std::string_view dtype(std::string_view name) const { return entry(name).dtype->name; }
+
+    /// The elements as they lie in the file, little-endian: for a dtype that has no type in C++.
+    std::span<const std::byte> bytes(std::string_view name) const {
+        const detail::SafetensorsEntry& found = entry(name);
+        return {data_.get() + found.begin(), static_cast<std::size_t>(found.bytes())};
+    }
+
+    /// A copy of a tensor that has exactly this element type and rank. F32 is float, F64 double, BOOL bool, I8 … U64 the integers.
+    template <detail::file_element T, std::size_t R>
+    Tensor<T, R> get(std::string_view name) const {
+        const detail::SafetensorsEntry& found = entry(name);
+        if (found.dtype != detail::dtype_of<T>()) {
+            fail("tensor ", detail::in_quotes(name), " ", found.shape, " is of ", found.dtype->name, ", asked for as ",
+                 detail::dtype_of<T>()->name);
+        }
+        if (found.shape.size() != R) {
+            fail("tensor ", detail::in_quotes(name), " ", found.shape, " has ", found.shape.size(), " axes, asked for with ", R);
+        }
+        Shape<R> shape{};
+        std::copy(found.shape.begin(), found.shape.end(), shape.begin());
+        Tensor<T, R> tensor = make_tensor<T, R>(shape);
+        detail::read_elements(data_.get() + found.begin(), tensor.data(), tensor.size());
+        return tensor;
+    }
+
+    const std::string& path() const { return path_; }
+
+private:
+    template <class... Parts>
+    [[noreturn]] void fail(const Parts&... parts) const {
+        detail::fail_file("nn::SafetensorsFile", path_, parts...);
+    }
+
+    void read(std::FILE* file, void* to, std::size_t count) const {
+        errno = 0;
+        if (std::fread(to, 1, count, file) != count) {
+            fail("cannot be read: ", errno != 0 ? detail::system_text() : "it became shorter");
+        }
+    }
+
+    const detail::SafetensorsEntry* find(std::string_view name) const {
+        const auto place =
+            std::lower_bound(entries_.begin(), entries_.end(), name, [](const auto& a, std::string_view b) { return a.name < b; });
+        return place != entries_.end() && place->name == name ? &*place : nullptr;
+    }
+    const detail::SafetensorsEntry& entry(std::string_view name) const {
+        const detail::SafetensorsEntry* const found = find(name);
+        if (found == nullptr) {
+            detail::Listing names;
+            for (const detail::SafetensorsEntry& each : entries_) {
+                names.add(detail::in_quotes(each.name));
+            }
+            fail("has no tensor ", detail::in_quotes(name), "; it has ", entries_.empty() ? "none" : names.text());
+        }
+        return *found;
+    }
+
+    std::string path_;
+    std::vector<detail::SafetensorsEntry> entries_;  // by name
+    std::unique_ptr<std::byte[]> data_;
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>  // std::size_t
+
+#include <nn/core/view.hpp>
+#include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/reduce.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+namespace detail {
+
+/// Calls `f` with the channels of x and of y at every position of an item (C, spatial…).
+template <class T, std::size_t K, class F>
+void for_each_position(const View<const T, K>& x, const View<T, K>& y, const F& f) {
+    if constexpr (K == 1) {
+        f(x, y);
+    } else {
+        for (index_t i = 0; i < x.shape[1]; ++i) {
+            for_each_position(at(x, i, 1), at(y, i, 1), f);
+        }
+    }
+}
+
+}  // namespace detail
+
+/// y = (x − center) · scale + shift with one triple per channel, for an item (C, spatial…). A row is the axis that y has contiguous.
+template <class T, std::size_t K>
+void normalise(const View<const T, K>& x, const T* center, const T* scale, const T* shift, const View<T, K>& y) {
+    if (K == 1 || y.strides[0] == 1) {
+        detail::for_each_position(x, y, [&](const View<const T, 1>& from, const View<T, 1>& to) {
+            for (index_t c = 0; c < from.shape[0]; ++c) {
+                to(c) = (from(c) - center[c]) * scale[c] + shift[c];
+            }
+        });
+    } else {
+        for (index_t c = 0; c < x.shape[0]; ++c) {
+            transform(at(y, c), [=](T value) { return (value - center[c]) * scale[c] + shift[c]; }, at(x, c));
+        }
+    }
+}
+
+/// Mean and biased variance of each channel over all items (C, spatial…), in two passes: E[x²] − E[x]² would turn [10000, 10001] into
+/// noise. The terms are added in row-major order of (item, spatial…), whatever the layout.
+template <class T, std::size_t K>
+void channel_statistics(const Batch<const T, K>& x, T* mean, T* variance) {
+    const auto average = [&](index_t channel, const auto& term) {
+        Sum<T> sum;
+        for (index_t item = 0; item < x.count(); ++item) {
+            for_each(at(x[item], channel), [&](T value) { sum.add(term(value)); });
+        }
+        return sum.total() / static_cast<T>(element_count(x.shape()) / x.item()[0]);
+    };
+    for (index_t c = 0; c < x.item()[0]; ++c) {
+        mean[c] = average(c, [](T value) { return value; });
+        variance[c] = average(c, [&](T value) { return (value - mean[c]) * (value - mean[c]); });
+    }
+}
+
+}  // namespace nn::inline NN_ABI::kernels

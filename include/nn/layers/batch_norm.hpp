@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+
+#include <nn/core/mode.hpp>
+#include <nn/layers/call.hpp>
+#include <nn/ops/batch_norm.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// The statistics of a `BatchNorm`, owned by the caller.
+template <class T>
+struct BatchNormState {
+    Tensor<T, 1> running_mean;  ///< (C), 0 before training
+    Tensor<T, 1> running_var;   ///< (C), 1 before training
+
+    static void members(auto& self, auto&& f) {
+        f("running_mean", self.running_mean);
+        f("running_var", self.running_var);
+    }
+};
+
+/// Batch normalisation over every axis but the channels; N spatial axes.
+///
+///     y = (x − μ) / √(σ² + eps) · weight + bias
+///
+///     x, y (…, C, L₁ … L_N)    weight, bias, μ, σ² (C)
+///
+///     inference   μ, σ² are the state's running_mean and running_var, which are read
+///     training    μ, σ² are the batch's mean and biased variance; the state becomes (1 − momentum) · old + momentum · new, where the new
+///                 variance is σ²·n / (n − 1), n = B·ΠL, unless `unbiased_running_var` is false
+///
+///     y = bn(x, state)      y = bn(x, state, nn::training())
+///
+/// y may be x itself. Variances are two-pass; sums in T, in an order that depends on n alone.
+///
+/// Errors  shape_error, std::invalid_argument; output and state are untouched.
+/// Cost    2 reads and 1 write of x in inference's one pass, two reads more in training; scratch 3·C or 5·C elements.
+/// Source  Ioffe & Szegedy 2015; the numbers of noxton.BatchNorm and torch.nn.BatchNorm; of blox.BatchNorm with
+///         `unbiased_running_var = false` and momentum 1 − blox's.
+template <std::floating_point T, std::size_t N>
+struct BatchNorm {
+    using State = BatchNormState<T>;
+
+    BatchNormOptions options;
+    std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
+    std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
+
+    static constexpr bool carries = false;
+
+    explicit BatchNorm(const BatchNormOptions& options_) : options((ops::check_batch_norm_options(who, options_), options_)) {
+        if (options.use_weight) {
+            weight = make_tensor<T, 1>({options.size}, T(1));
+        }
+        if (options.use_bias) {
+            bias = make_tensor<T, 1>({options.size}, T(0));
+        }
+    }
+
+    State initial_state() const { return {make_tensor<T, 1>({options.size}, T(0)), make_tensor<T, 1>({options.size}, T(1))}; }
+
+    template <tensor_of<T, N + 1> X>
+    auto operator()(const X& x, const State& state) const {
+        return detail::evaluate(inference(state), x);
+    }
+    template <tensor_of<T, N + 1> X, mode Mode>
+    auto operator()(const X& x, State& state, Mode) const {
+        return detail::evaluate(training(state), x);
+    }
+    template <tensor_of<T, N + 1> X, output_of<T, N + 1> Y>
+    void forward_into(const X& x, const State& state, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(inference(state), x, y, workspace);
+    }
+    template <tensor_of<T, N + 1> X, mode Mode, output_of<T, N + 1> Y>
+    void forward_into(const X& x, State& state, Mode, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(training(state), x, y, workspace);
+    }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R> output_shape(const Shape<R>& x) const {
+        const State state = initial_state();
+        return detail::shape_after(inference(state), x);
+    }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    static constexpr std::string_view who = "nn::BatchNorm";
+
+    ops::BatchNormParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
+
+    auto item(const State& state) const {
+        return [this, &state](const Batch<const T, N + 1>& x) {
+            return ops::batch_norm_item(who, options, x, parameters(), view_of(state.running_mean), view_of(state.running_var));
+        };
+    }
+    auto inference(const State& state) const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, item(state), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::batch_norm(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, who);
+            });
+    }
+    auto training(State& state) const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, item(state), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::batch_norm_training(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, who);
+            });
+    }
+};
+
+template <std::floating_point T>
+using BatchNorm0d = BatchNorm<T, 0>;
+template <std::floating_point T>
+using BatchNorm1d = BatchNorm<T, 1>;
+template <std::floating_point T>
+using BatchNorm2d = BatchNorm<T, 2>;
+template <std::floating_point T>
+using BatchNorm3d = BatchNorm<T, 3>;
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cmath>     // std::sqrt
+#include <concepts>  // std::floating_point
+#include <optional>  // std::optional
+#include <utility>   // std::move
+
+#include <nn/layers/call.hpp>
+#include <nn/layers/init.hpp>
+#include <nn/ops/linear.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Hyper-parameters of `Linear`.
+struct LinearOptions {
+    index_t in_features = 0;   ///< C
+    index_t out_features = 0;  ///< O
+    bool use_bias = true;
+};
+
+/// An affine map of the last axis.
+///
+///     y[…, o] = bias[o] + Σ_c weight[o, c] · x[…, c]
+///
+///     x (…, C)    weight (O, C)    bias (O)    y (…, O)
+///
+/// Sums in T, c = 0, 1, 2, …
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    2·B·O·C flop, B the product of the leading axes; scratch O·C elements for the packed weight and 48·C or 96·C for rows.
+/// Source  the numbers of equinox.nn.Linear and torch.nn.Linear.
+template <std::floating_point T>
+struct Linear {
+    LinearOptions options;
+    Tensor<T, 2> weight;
+    std::optional<Tensor<T, 1>> bias;
+
+    static constexpr bool carries = false;
+
+    /// Weight and bias from U(−L, L), L = 1 / √C, as in Equinox and PyTorch.
+    template <initialiser Engine>
+    Linear(const LinearOptions& options_, Engine&& engine) : options(checked(options_)) {
+        const T limit = options.in_features == 0 ? T(1) : T(1) / std::sqrt(static_cast<T>(options.in_features));
+        weight = uniform_tensor<T, 2>({options.out_features, options.in_features}, limit, engine);
+        if (options.use_bias) {
+            bias = uniform_tensor<T, 1>({options.out_features}, limit, engine);
+        }
+    }
+
+    /// Trained arrays, checked against the options.
+    Linear(const LinearOptions& options_, Tensor<T, 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
+        : options(checked(options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+        check_parameters();
+    }
+
+    template <tensor_of<T, 1> X>
+    auto operator()(const X& x) const {
+        return detail::evaluate(operation(), x);
+    }
+    template <tensor_of<T, 1> X, output_of<T, 1> Y>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(operation(), x, y, workspace);
+    }
+    template <std::size_t R>
+        requires(R >= 1)
+    Shape<R> output_shape(const Shape<R>& x) const {
+        return detail::shape_after(operation(), x);
+    }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    static constexpr std::string_view who = "nn::Linear";
+
+    static const LinearOptions& checked(const LinearOptions& options) {
+        require<std::invalid_argument>(options.in_features >= 0, who, "in_features ", options.in_features, ", expected at least 0");
+        require<std::invalid_argument>(options.out_features >= 0, who, "out_features ", options.out_features, ", expected at least 0");
+        check_allocatable(who, Shape<2>{options.out_features, options.in_features}, sizeof(T));
+        return options;
+    }
+
+    void check_parameters() const {
+        const Shape<2> expected{options.out_features, options.in_features};
+        require(view_of(weight).shape == expected, who, "weight ", view_of(weight).shape, ", expected ", expected,
+                " = (out_features, in_features)");
+        require(bias.has_value() == options.use_bias, who,
+                options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+        ops::check_linear_parameters(who, view_of(weight), view_of(bias));
+    }
+
+    auto operation() const {
+        return detail::operation<T, 1, 1>(
+            who,
+            [this](const Batch<const T, 1>& x) {
+                check_parameters();
+                return ops::linear_item(who, x, view_of(weight));
+            },
+            [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
+                check_parameters();
+                ops::linear(x, view_of(weight), view_of(bias), y, workspace, who);
+            });
+    }
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+
+#include <nn/core/check.hpp>
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/linear.hpp>
+
+namespace nn::inline NN_ABI::ops {
+
+/// Extents of one item of y = x · weightᵀ.
+template <class T>
+Shape<1> linear_item(std::string_view who, const Batch<const T, 1>& x, const View<const T, 2>& weight) {
+    require(x.item()[0] == weight.shape[1], who, "x has ", x.item()[0], " features, expected ", weight.shape[1], " = weight.shape[1]  [x ",
+            x.shape(), ", weight ", weight.shape, "]");
+    return {weight.shape[0]};
+}
+
+template <class T>
+void check_linear_parameters(std::string_view who, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias) {
+    require(!bias || bias->shape[0] == weight.shape[0], who, "bias ", bias ? bias->shape : Shape<1>{}, ", expected (", weight.shape[0],
+            ",) = weight.shape[:1]  [weight ", weight.shape, "]");
+}
+
+/// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O).
+template <class T>
+void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
+            Workspace& workspace, std::string_view who = "nn::ops::linear") {
+    check_linear_parameters(who, weight, bias);
+    check_output(who, x, linear_item(who, x, weight), y);
+    check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;
+    }
+    const auto frame = workspace.frame();
+    const kernels::PackedWeight<T> packed = kernels::pack_weight(weight, frame);
+    T* const scratch = frame.template take<T>(kernels::rows_at_once * packed.depth);
+    const index_t step = y.item_strides()[0];
+    kernels::multiply_rows(
+        x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, packed, scratch,
+        [&](index_t i, index_t o, index_t count, const T* sums) {
+            T* const to = y[i].data;
+            for (index_t j = 0; j < count; ++j) {
+                to[(o + j) * step] = sums[j] + (bias ? (*bias)(o + j) : T(0));
+            }
+        });
+}
+
+}  // namespace nn::inline NN_ABI::ops
