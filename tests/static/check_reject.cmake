@@ -3,6 +3,7 @@
 # The file compiles as it is: that is the twin, which shows that nothing else is wrong. With -DNN_REJECT=1 it does not, and the compiler
 # says what the file's first `// expects: <regular expression>` asks for; with -DNN_REJECT=2 the second, and so on.
 cmake_minimum_required(VERSION 3.22)
+set(ENV{LC_ALL} C) # the compiler's own words
 
 execute_process(COMMAND ${NN_COMPILE} ${NN_FILE} ERROR_VARIABLE said RESULT_VARIABLE status)
 if(NOT status EQUAL 0)
