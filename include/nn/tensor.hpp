@@ -91,15 +91,6 @@ auto* data_of(X& x) {
     }
 }
 
-template <class T, std::size_t R>
-Shape<R> shape_of(const Tensor<T, R>& tensor) {
-    Shape<R> shape{};
-    for (std::size_t axis = 0; axis < R; ++axis) {
-        shape[axis] = static_cast<index_t>(tensor.shape(axis));
-    }
-    return shape;
-}
-
 }  // namespace detail
 
 /// Anything a layer reads: an xtensor container, view, adaptor or expression, or an nn::View.
@@ -127,14 +118,29 @@ concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<
 template <class Y, class T, std::size_t K = 0>
 concept output_of = tensor_of<Y, T, K> && in_memory<Y> && requires(std::remove_reference_t<Y>& y, T value) { *detail::data_of(y) = value; };
 
+/// The extents of an operand of known rank.
+template <operand X>
+    requires(rank_of<X> != dynamic_rank)
+Shape<rank_of<X>> extents_of(const X& x) {
+    if constexpr (detail::is_view<X>) {
+        return x.shape;
+    } else {
+        Shape<rank_of<X>> shape{};
+        for (std::size_t axis = 0; axis < rank_of<X>; ++axis) {
+            shape[axis] = static_cast<index_t>(x.shape(axis));
+        }
+        return shape;
+    }
+}
+
 /// The array of a layer's own, as ops take it.
 template <class T, std::size_t R>
 View<const T, R> view_of(const Tensor<T, R>& tensor) {
-    return contiguous(tensor.data(), detail::shape_of(tensor));
+    return contiguous(tensor.data(), extents_of(tensor));
 }
 template <class T, std::size_t R>
 View<T, R> view_of(Tensor<T, R>& tensor) {
-    return contiguous(tensor.data(), detail::shape_of(tensor));
+    return contiguous(tensor.data(), extents_of(tensor));
 }
 template <class T, std::size_t R>
 std::optional<View<const T, R>> view_of(const std::optional<Tensor<T, R>>& tensor) {

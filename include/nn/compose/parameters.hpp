@@ -34,49 +34,81 @@ concept has_members = requires(X& x) { std::remove_const_t<X>::members(x, AnyMem
 template <class X>
 concept carried_state = requires { requires std::remove_const_t<X>::carried; };
 
-/// Calls `f(name, tensor)` for every tensor in x, in the order in which `members` names them; children's names are joined by dots.
+/// The dotted name of a member on the way down to it.
+class Path {
+public:
+    std::size_t enter(std::string_view member) {
+        const std::size_t length = name_.size();
+        name_ += length == 0 ? "" : ".";
+        name_ += member;
+        return length;
+    }
+    void leave(std::size_t length) { name_.resize(length); }
+    std::string_view name() const { return name_; }
+
+private:
+    std::string name_;
+};
+
+/// The same for a visitor that wants no names, and no allocation.
+struct NoPath {
+    std::size_t enter(std::string_view) { return 0; }
+    void leave(std::size_t) {}
+};
+
+/// Calls `f(path, tensor)` for every tensor in x, in the order in which `members` names them.
 /// Anything that is neither a tensor, nor an optional, nor has `members` (options, activations, lambdas) holds nothing.
-template <bool Carried, class X, class F>
-void visit_tensors(X& x, std::string& name, F& f) {
+template <bool Carried, class X, class Path, class F>
+void visit_tensors(X& x, Path& path, F& f) {
     if constexpr (is_tensor<std::remove_const_t<X>>) {
-        f(std::string_view(name), x);
+        f(path, x);
     } else if constexpr (is_optional<std::remove_const_t<X>>) {
         if (x) {
-            visit_tensors<Carried>(*x, name, f);
+            visit_tensors<Carried>(*x, path, f);
         }
     } else if constexpr (has_members<X> && (Carried || !carried_state<X>)) {
         std::remove_const_t<X>::members(x, [&](std::string_view member, auto& value) {
-            const std::size_t length = name.size();
-            name += length == 0 ? "" : ".";
-            name += member;
-            visit_tensors<Carried>(value, name, f);
-            name.resize(length);
+            const std::size_t outside = path.enter(member);
+            visit_tensors<Carried>(value, path, f);
+            path.leave(outside);
         });
     }
 }
 
+template <class X, class F>
+void for_each_tensor(X& x, F&& f) {
+    NoPath path;
+    const auto visit = [&](const NoPath&, auto& tensor) { f(tensor); };
+    visit_tensors<true>(x, path, visit);
+}
+
+template <bool Carried, class X, class F>
+void for_each_named_tensor(X& x, F& f) {
+    Path path;
+    const auto visit = [&](const Path& at, auto& tensor) { f(at.name(), tensor); };
+    visit_tensors<Carried>(x, path, visit);
+}
+
 }  // namespace detail
 
-/// Calls `f(name, tensor)` for every parameter of a layer or network, such as "0.conv.weight": the names of PyTorch's state_dict and
+/// Calls `f(name, tensor)` for every parameter of a layer or network; children's names are joined by dots, such as "0.conv.weight": the names of PyTorch's state_dict and
 /// of the files that `save_safetensors` writes.
 template <class Layer, class F>
 void visit_parameters(Layer& layer, F&& f) {
-    std::string name;
-    detail::visit_tensors<true>(layer, name, f);
+    detail::for_each_named_tensor<true>(layer, f);
 }
 
 /// The same for the statistics in a state, such as "0.norm.running_mean". Carried states (LSTM, GRU) are no statistics.
 template <class State, class F>
 void visit_statistics(State& state, F&& f) {
-    std::string name;
-    detail::visit_tensors<false>(state, name, f);
+    detail::for_each_named_tensor<false>(state, f);
 }
 
 /// Elements of all parameters.
 template <class Layer>
 index_t parameter_count(const Layer& layer) {
     index_t count = 0;
-    visit_parameters(layer, [&](std::string_view, const auto& tensor) { count += static_cast<index_t>(tensor.size()); });
+    detail::for_each_tensor(layer, [&](const auto& tensor) { count += static_cast<index_t>(tensor.size()); });
     return count;
 }
 

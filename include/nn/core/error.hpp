@@ -43,6 +43,7 @@ public:
     constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
     template <std::integral I>
     constexpr Part(I number) : kind_(Kind::integer), integer_(static_cast<index_t>(number)) {}
+    constexpr Part(float number) : kind_(Kind::single), real_(static_cast<double>(number)) {}
     template <std::floating_point F>
     constexpr Part(F number) : kind_(Kind::real), real_(static_cast<double>(number)) {}
     constexpr Part(const Pad& pad) : kind_(Kind::pad), pad_(pad) {}
@@ -56,6 +57,7 @@ public:
         switch (kind_) {
             case Kind::text: text += text_; break;
             case Kind::integer: append(text, integer_); break;
+            case Kind::single: append(text, static_cast<float>(real_)); break;  // the digits of a float: 0.1, not 0.10000000149011612
             case Kind::real: append(text, real_); break;
             case Kind::pad: append(text, std::array<index_t, 2>{pad_.before, pad_.after}); break;
             case Kind::shape: append(text, shape_); break;
@@ -63,7 +65,7 @@ public:
     }
 
 private:
-    enum class Kind { text, integer, real, pad, shape };
+    enum class Kind { text, integer, single, real, pad, shape };
 
     template <class Number>
     static void append(std::string& text, Number number) {

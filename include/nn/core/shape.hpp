@@ -29,13 +29,14 @@ constexpr index_t element_count(std::span<const index_t> shape) {
     return empty ? 0 : count;
 }
 
-/// Refuses a shape that no memory can hold: a negative extent, or more than 2⁶³ − 1 bytes of `element_size` each.
+/// Refuses a shape that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each.
 inline void check_allocatable(std::string_view who, std::span<const index_t> shape, std::size_t element_size) {
     bool negative = false;
     for (const index_t extent : shape) {
         negative = negative || extent < 0;
     }
-    const bool fits = !negative && element_count(shape) <= std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
+    // < and not ≤: a count that saturated is no count.
+    const bool fits = !negative && element_count(shape) < std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
     require(fits, who, "the output would have the shape ", shape, ", more than any memory holds");
 }
 

@@ -89,6 +89,16 @@ constexpr View<T, R> slice(View<T, R> view, index_t first, index_t count) {
     return view;
 }
 
+/// `view` with one axis read backwards.
+template <class T, std::size_t R>
+constexpr View<T, R> reversed(View<T, R> view, std::size_t axis) {
+    if (view.shape[axis] > 0) {
+        view.data += (view.shape[axis] - 1) * view.strides[axis];
+    }
+    view.strides[axis] = -view.strides[axis];
+    return view;
+}
+
 /// The axes of `(spatial…, C)` as `(C, spatial…)`, or of any item whose last axis is to come first.
 template <class T, std::size_t R>
 constexpr View<T, R> last_axis_first(const View<T, R>& view) {

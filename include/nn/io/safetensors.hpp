@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>     // std::sort, std::adjacent_find, std::equal, std::binary_search
-#include <array>         // std::array
-#include <bit>           // std::endian
-#include <cerrno>        // errno
-#include <concepts>      // std::same_as
-#include <cstddef>       // std::byte, std::size_t
-#include <cstdio>        // std::fopen, std::fwrite
-#include <filesystem>    // std::filesystem::rename
-#include <string>        // std::string
-#include <string_view>   // std::string_view
-#include <system_error>  // std::error_code
-#include <type_traits>   // std::is_const_v
-#include <utility>       // std::move
-#include <vector>        // std::vector
+#include <algorithm>    // std::sort, std::adjacent_find, std::binary_search, std::transform
+#include <bit>          // std::endian
+#include <cstddef>      // std::byte, std::size_t
+#include <cstdint>      // std::uint64_t
+#include <filesystem>   // std::filesystem::path
+#include <span>         // std::span
+#include <string>       // std::string
+#include <string_view>  // std::string_view
+#include <type_traits>  // std::is_const_v, std::remove_cvref_t
+#include <vector>       // std::vector
 
 #include <nn/compose/parameters.hpp>
 #include <nn/core/error.hpp>
@@ -57,6 +53,15 @@ std::vector<std::string> statistics_of(const Net& net) {
     return names;
 }
 
+template <std::size_t R>
+bool equal_extents(std::span<const index_t> a, const Shape<R>& b) {
+    bool equal = a.size() == R;
+    for (std::size_t axis = 0; equal && axis < R; ++axis) {
+        equal = a[axis] == b[axis];
+    }
+    return equal;
+}
+
 /// Everything in which a file and a network differ, as one line; empty if the file fits.
 template <class Net, class... State>
 std::string misfits(const SafetensorsFile& file, const Net& net, const State&... state) {
@@ -75,9 +80,9 @@ std::string misfits(const SafetensorsFile& file, const Net& net, const State&...
                 missing.add(in_quotes(name));
                 return;
             }
-            const auto expected = shape_of(tensor);
+            const auto expected = view_of(tensor).shape;
             const std::span<const index_t> shape = file.shape(name);
-            if (!std::equal(shape.begin(), shape.end(), expected.begin(), expected.end())) {
+            if (!equal_extents(shape, expected)) {
                 shapes.add(join(in_quotes(name), " ", shape, ", expected ", expected));
             }
             if (file.dtype(name) != dtype_of<T>()->name) {
@@ -131,7 +136,7 @@ std::vector<Outgoing> outgoing(std::string_view file, const Net& net, const Stat
     visit_saved(
         [&](std::string_view name, const auto& tensor) {
             using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
-            const auto shape = shape_of(tensor);
+            const auto shape = view_of(tensor).shape;
             tensors.push_back({std::string(name),
                                dtype_of<T>(),
                                {shape.begin(), shape.end()},

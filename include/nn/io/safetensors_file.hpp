@@ -135,7 +135,9 @@ public:
             fail("tensor ", detail::in_quotes(name), " ", found.shape, " has ", found.shape.size(), " axes, asked for with ", R);
         }
         Shape<R> shape{};
-        std::copy(found.shape.begin(), found.shape.end(), shape.begin());
+        for (std::size_t axis = 0; axis < R; ++axis) {
+            shape[axis] = found.shape[axis];
+        }
         Tensor<T, R> tensor = make_tensor<T, R>(shape);
         detail::read_elements(data_.get() + found.begin(), tensor.data(), tensor.size());
         return tensor;

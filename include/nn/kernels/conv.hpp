@@ -180,7 +180,10 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<co
             }
             multiply(outputs, count, depth, packed_weight, columns,
                      [&](index_t row, index_t rows, index_t column, index_t width, const T* tile) {
-                         const bool in_a_row = target[column + width - 1] - target[column] == width - 1;
+                         bool in_a_row = true;  // each of them: the last of a transposed run may lie as far off as that of a row
+                         for (index_t j = 1; j < width; ++j) {
+                             in_a_row = in_a_row && target[column + j] - target[column] == j;
+                         }
                          for (index_t r = 0; r < rows; ++r, tile += tile_columns<T>) {
                              const index_t output = group * outputs + row + r;
                              const T shift = bias ? (*bias)(output) : T(0);

@@ -27,11 +27,13 @@ namespace detail {
 template <class T, bool = simd::available<T>>
 struct TileVector {
     using type = typename simd::VectorOf<T>::type;
+    static type zero() { return type{}; }
 };
 /// Where the compiler has no vectors of T, Eigen's arrays vectorise what its packet types know, and loop over the rest.
 template <class T>
 struct TileVector<T, false> {
     using type = Eigen::Array<T, static_cast<int>(simd::lanes<T>), 1>;
+    static type zero() { return type::Zero(); }
 };
 
 }  // namespace detail
@@ -76,7 +78,7 @@ void multiply_tile(index_t depth, const T* a, const T* b, T* c) {
     V sum[Rows][2];
     NN_UNROLL
     for (index_t r = 0; r < Rows; ++r) {
-        sum[r][0] = V{} * T(0);
+        sum[r][0] = TileVector<T>::zero();
         sum[r][1] = sum[r][0];
     }
     for (index_t k = 0; k < depth; ++k) {

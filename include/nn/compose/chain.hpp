@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Layers run one after another: what Sequential and ConvNormActivation have in common.
+
+#include <algorithm>    // std::max
+#include <array>        // std::array
+#include <cstddef>      // std::byte, std::size_t
+#include <tuple>        // std::tuple
+#include <type_traits>  // std::remove_cvref_t
+#include <utility>      // std::forward
+
+#include <nn/compose/composite.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/layers/activations.hpp>
+#include <nn/layers/call.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI::detail {
+
+/// What a plain callable returns may refer to its argument (an expression, a view): it is evaluated before the argument goes.
+template <class Y>
+auto materialised(Y&& y) {
+    using Plain = std::remove_cvref_t<Y>;
+    if constexpr (operand<Plain> && !resizable<Plain>) {
+        return evaluate(operation<element_of<Plain>, 0, 0>(
+                            "nn::Sequential", [](const auto&) { return Shape<0>{}; },
+                            [](const auto& from, const auto& to, Workspace&) { kernels::transform(to, [](auto v) { return v; }, from); }),
+                        y);
+    } else {
+        return Plain(std::forward<Y>(y));
+    }
+}
+
+/// y = layer(x), as a value.
+template <class L, class X, class S, class C>
+auto call(const L& layer, const X& x, S& state, const C& context) {
+    return materialised(std::apply(layer, arguments_of(layer, x, state, context)));
+}
+template <class L, class X, class S, class C>
+using ResultOfCall = decltype(call(std::declval<const L&>(), std::declval<const X&>(), std::declval<S&>(), std::declval<const C&>()));
+
+/// The layers from I on.
+template <std::size_t I = 0, class Layers, class States, class X, class C>
+auto call_chain(const Layers& layers, const States& states, const X& x, const C& context) {
+    if constexpr (std::tuple_size_v<Layers> == 0) {
+        return materialised(x);
+    } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
+        return call(std::get<I>(layers), x, std::get<I>(states), context);
+    } else {
+        return call_chain<I + 1>(layers, states, call(std::get<I>(layers), x, std::get<I>(states), context), context);
+    }
+}
+
+template <class L, class Arguments, class Y>
+inline constexpr bool has_forward_into = false;
+template <class L, class... A, class Y>
+    requires requires(const L& layer, A... arguments, Y& y, Workspace& workspace) { layer.forward_into(arguments..., y, workspace); }
+inline constexpr bool has_forward_into<L, std::tuple<A...>, Y> = true;
+
+/// y = layer(x), as a value, of a plain callable, which knows tensors but not views.
+template <class L, class X, class S, class C>
+auto call_plainly(const L& layer, const X& x, S& state, const C& context) {
+    if constexpr (is_view<X>) {
+        return call(layer, materialised(x), state, context);
+    } else {
+        return call(layer, x, state, context);
+    }
+}
+
+/// y = layer(x) into y: by forward_into where the layer has it.
+template <class L, class X, class S, class Y, class C>
+void call_into(const L& layer, const X& x, S& state, Y& y, Workspace& workspace, const C& context) {
+    if constexpr (has_forward_into<L, ArgumentsOf<L, X, S, C>, Y>) {
+        std::apply([&](auto&... arguments) { layer.forward_into(arguments..., y, workspace); }, arguments_of(layer, x, state, context));
+    } else {
+        identity.forward_into(call_plainly(layer, x, state, context), y, workspace);
+    }
+}
+
+/// The view in which the result of a layer of nn's protocol lies between two layers, or NoState where it has to be a container.
+template <class L, class X, class S, class C>
+struct Between {
+    using type = NoState;
+};
+template <class L, class X, class S, class C>
+    requires(operand<X> && requires(const L& layer, const X& x) { layer.output_shape(extents_of(x)); })
+struct Between<L, X, S, C> {
+    using Result = ResultOfCall<L, X, S, C>;
+    using Candidate = View<element_of<Result>, rank_of<Result>>;
+    using type = std::conditional_t<has_forward_into<L, ArgumentsOf<L, X, S, C>, Candidate>, Candidate, NoState>;
+};
+
+/// What x of this shape becomes behind all layers; only when every layer can say it.
+template <std::size_t I = 0, class Layers, std::size_t R>
+auto shape_after_chain(const Layers& layers, const Shape<R>& x) {
+    if constexpr (I == std::tuple_size_v<Layers>) {
+        return x;
+    } else {
+        return shape_after_chain<I + 1>(layers, std::get<I>(layers).output_shape(x));
+    }
+}
+
+/// Bytes of the results of layers I, I + 2, … and of I + 1, I + 3, …, up to the last or to a plain callable.
+template <std::size_t I, class X, class Layers, class States, class C>
+void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<index_t, 2>& bytes) {
+    if constexpr (I + 1 < std::tuple_size_v<Layers>) {
+        using L = std::remove_cvref_t<std::tuple_element_t<I, Layers>>;
+        using V = typename Between<L, X, std::remove_reference_t<std::tuple_element_t<I, States>>, C>::type;
+        if constexpr (is_view<V>) {
+            const auto shape = std::get<I>(layers).output_shape(x);
+            bytes[I % 2] = std::max(bytes[I % 2], saturating_multiply(element_count(shape), static_cast<index_t>(sizeof(element_of<V>))));
+            measure_chain<I + 1, V, Layers, States, C>(layers, shape, bytes);
+        }
+    }
+}
+
+template <std::size_t I = 0, class Layers, class States, class X, class Y, class C>
+void call_chain_into(const Layers& layers, const States& states, const X& x, Y& y, Workspace& workspace, const C& context,
+                     std::array<std::byte*, 2> buffers = {}) {
+    const auto& layer = std::get<I>(layers);
+    auto& state = std::get<I>(states);
+    using L = std::remove_cvref_t<decltype(layer)>;
+    if constexpr (I + 1 == std::tuple_size_v<Layers>) {
+        call_into(layer, x, state, y, workspace, context);
+    } else {
+        using V = typename Between<L, X, std::remove_reference_t<decltype(state)>, C>::type;
+        if constexpr (!is_view<V>) {
+            call_chain_into<I + 1>(layers, states, call_plainly(layer, x, state, context), y, workspace, context);
+        } else if (buffers[0] == nullptr) {  // the first of a run of such layers: two buffers serve the run, by turns
+            std::array<index_t, 2> bytes{1, 1};
+            measure_chain<I, X, Layers, States, C>(layers, extents_of(x), bytes);
+            const auto frame = workspace.frame();
+            std::byte* const even = frame.template take<std::byte>(bytes[0]);
+            std::byte* const odd = frame.template take<std::byte>(bytes[1]);
+            call_chain_into<I>(layers, states, x, y, workspace, context, {even, odd});
+        } else {
+            V between = contiguous(static_cast<element_of<V>*>(static_cast<void*>(buffers[I % 2])), layer.output_shape(extents_of(x)));
+            call_into(layer, x, state, between, workspace, context);
+            call_chain_into<I + 1>(layers, states, between, y, workspace, context, buffers);
+        }
+    }
+}
+
+/// The calls of a composite L whose children run one after another.
+template <class L>
+struct Chain : Composite<L> {
+    static auto value(const auto& layers, const auto& states, const auto& x, const auto& context) {
+        return call_chain(layers, states, x, context);
+    }
+    static void into(const auto& layers, const auto& states, const auto& x, auto& y, Workspace& workspace, const auto& context) {
+        call_chain_into(layers, states, x, y, workspace, context);
+    }
+
+    /// What x of this shape becomes; only when every layer can say it.
+    template <std::size_t R>
+    auto output_shape(const Shape<R>& x) const {
+        return shape_after_chain(static_cast<const L&>(*this).children(), x);
+    }
+};
+
+}  // namespace nn::inline NN_ABI::detail
