@@ -1,7 +1,7 @@
 # cmake -DNN_FILE=<source> -DNN_COMPILE=<compiler and flags> -P check_reject.cmake: what must not compile does not, and says why.
 #
-# The file compiles as it is: that is the twin, which shows that nothing else is wrong. With -DNN_REJECT=1 it does not, and the compiler
-# says what the file's first `// expects: <regular expression>` asks for; with -DNN_REJECT=2 the second, and so on.
+# The file compiles as it is: that is the twin, which shows that nothing else is wrong. With -DNN_REJECT it does not, and at each line
+# that ends in `// expects: <regular expression>` the compiler reports an error which that expression describes.
 cmake_minimum_required(VERSION 3.22)
 set(ENV{LC_ALL} C) # the compiler's own words
 
@@ -10,18 +10,26 @@ if(NOT status EQUAL 0)
     message(FATAL_ERROR "the twin does not compile:\n${said}")
 endif()
 
-file(STRINGS ${NN_FILE} expectations REGEX "^ *// expects: ")
-if(NOT expectations)
-    message(FATAL_ERROR "${NN_FILE} holds no line `// expects: <regular expression>`")
-endif()
-set(number 0)
-foreach(expectation IN LISTS expectations)
-    math(EXPR number "${number} + 1")
-    string(REGEX REPLACE "^ *// expects: " "" expectation "${expectation}")
-    execute_process(COMMAND ${NN_COMPILE} -DNN_REJECT=${number} ${NN_FILE} ERROR_VARIABLE said RESULT_VARIABLE status)
-    if(status EQUAL 0)
-        message(SEND_ERROR "number ${number} compiles: \"${expectation}\" was expected")
-    elseif(NOT said MATCHES "${expectation}")
-        message(SEND_ERROR "number ${number}: \"${expectation}\" was expected, the compiler said:\n${said}")
+execute_process(COMMAND ${NN_COMPILE} -DNN_REJECT ${NN_FILE} ERROR_VARIABLE said RESULT_VARIABLE status)
+cmake_path(GET NN_FILE FILENAME name)
+file(READ ${NN_FILE} rest)
+set(line 0)
+set(expectations 0)
+set(failures "")
+while(rest MATCHES "\n")
+    math(EXPR line "${line} + 1")
+    string(FIND "${rest}" "\n" end)
+    string(SUBSTRING "${rest}" 0 ${end} text)
+    math(EXPR end "${end} + 1")
+    string(SUBSTRING "${rest}" ${end} -1 rest)
+    if(text MATCHES "// expects: (.*)$")
+        set(expected "${CMAKE_MATCH_1}")
+        math(EXPR expectations "${expectations} + 1")
+        if(NOT said MATCHES "${name}:${line}:[0-9]+: error: [^\n]*(${expected})")
+            string(APPEND failures "  ${name}:${line}: expected an error: ${expected}\n")
+        endif()
     endif()
-endforeach()
+endwhile()
+if(failures OR expectations EQUAL 0)
+    message(FATAL_ERROR "${NN_FILE}, ${expectations} lines that must not compile:\n${failures}the compiler said:\n${said}")
+endif()
