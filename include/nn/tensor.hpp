@@ -55,7 +55,8 @@ template <class S>
     requires requires { std::tuple_size<S>::value; }
 inline constexpr std::size_t rank_of_shape<S> = std::tuple_size<S>::value;
 template <class S>
-    requires(!requires { std::tuple_size<S>::value; } && requires { std::integral_constant<std::size_t, S::size()>::value; })
+    requires(
+        !requires { std::tuple_size<S>::value; } && requires { std::integral_constant<std::size_t, S::size()>::value; })
 inline constexpr std::size_t rank_of_shape<S> = S::size();  // xtensor's fixed_shape
 
 template <class X>
@@ -95,7 +96,9 @@ auto* data_of(X& x) {
 
 /// Anything a layer reads: an xtensor container, view, adaptor or expression, or an nn::View.
 template <class X>
-concept operand = requires { typename detail::OperandTraits<std::remove_cvref_t<X>>::element; };
+concept operand = requires {
+    typename detail::OperandTraits<std::remove_cvref_t<X>>::element;
+};
 
 template <operand X>
 using element_of = typename detail::OperandTraits<std::remove_cvref_t<X>>::element;
@@ -104,11 +107,12 @@ inline constexpr std::size_t rank_of = detail::OperandTraits<std::remove_cvref_t
 
 /// An operand of element type T with at least K axes (checked at run time for an xarray).
 template <class X, class T, std::size_t K = 0>
-concept tensor_of = operand<X> && std::same_as<element_of<X>, T> && rank_of<X> >= K;
+concept tensor_of = operand<X> && std::same_as<element_of<X>, T> && rank_of<X>
+>= K;
 
 /// An operand whose elements lie in memory, as `forward_into` takes it: not a lazy expression.
 template <class X>
-concept in_memory = operand<X> && (detail::is_view<std::remove_cvref_t<X>> || detail::strided<std::remove_cvref_t<X>>);
+concept in_memory = operand<X> &&(detail::is_view<std::remove_cvref_t<X>> || detail::strided<std::remove_cvref_t<X>>);
 
 /// A container that can be replaced by one of another shape.
 template <class Y>
@@ -116,7 +120,9 @@ concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<
 
 /// An output of element type T with at least K axes: a container, or a view of memory.
 template <class Y, class T, std::size_t K = 0>
-concept output_of = tensor_of<Y, T, K> && in_memory<Y> && requires(std::remove_reference_t<Y>& y, T value) { *detail::data_of(y) = value; };
+concept output_of = tensor_of<Y, T, K> && in_memory<Y> && requires(std::remove_reference_t<Y>& y, T value) {
+    *detail::data_of(y) = value;
+};
 
 /// The extents of an operand of known rank.
 template <operand X>

@@ -58,18 +58,15 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
 
     Bidirectional(Forward forward_, Backward backward_) : forward(std::move(forward_)), backward(std::move(backward_)) {}
 
-    auto initial_state(index_t batch) const
-        requires carries
-    {
+    auto initial_state(index_t batch) const requires carries {
         return BidirectionalState<detail::StateOf<Forward>, detail::StateOf<Backward>>{detail::initial_state_of(forward, batch),
                                                                                        detail::initial_state_of(backward, batch)};
     }
 
     template <std::size_t R>
         requires(R >= 2)
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return side_by_side(forward.output_shape(x), backward.output_shape(x), x);
-    }
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return side_by_side(forward.output_shape(x), backward.output_shape(x), x); }
 
     static void members(auto& self, auto&& f) {
         f("forward", self.forward);
@@ -102,7 +99,7 @@ private:
             return Shape<2>{y[1], y[2]};
         };
         const auto run = [&ahead = ahead, &back = back, item, &states, &context](const Batch<const T, 2>& x, const Batch<T, 2>& y,
-                                                                                  Workspace& workspace) {
+                                                                                 Workspace& workspace) {
             check_output(who, x, item(x), y);
             check_apart(who, "y", y, "x", x);
             const auto frame = workspace.frame();
@@ -124,7 +121,8 @@ private:
     template <class T>
     static View<const T, 3> gathered(const Batch<const T, 2>& x, const View<T, 3>& to) {
         for (index_t b = 0; b < x.count(); ++b) {
-            kernels::transform(at(to, b), [](T v) { return v; }, x[b]);
+            kernels::transform(
+                at(to, b), [](T v) { return v; }, x[b]);
         }
         return to;
     }
@@ -133,7 +131,8 @@ private:
     static void copy_columns(const View<const T, 2>& from, View<T, 2> to, index_t column) {
         to.data += column * to.strides[1];
         to.shape[1] = from.shape[1];
-        kernels::transform(to, [](T v) { return v; }, from);
+        kernels::transform(
+            to, [](T v) { return v; }, from);
     }
 
     static auto value(const auto& layers, const auto& states, const auto& x, const auto& context) {

@@ -25,7 +25,10 @@ auto materialised(Y&& y) {
     if constexpr (operand<Plain> && !resizable<Plain>) {
         return evaluate(operation<element_of<Plain>, 0, 0>(
                             "nn::Sequential", [](const auto&) { return Shape<0>{}; },
-                            [](const auto& from, const auto& to, Workspace&) { kernels::transform(to, [](auto v) { return v; }, from); }),
+                            [](const auto& from, const auto& to, Workspace&) {
+                                kernels::transform(
+                                    to, [](auto v) { return v; }, from);
+                            }),
                         y);
     } else {
         return Plain(std::forward<Y>(y));
@@ -84,7 +87,7 @@ struct Between {
     using type = NoState;
 };
 template <class L, class X, class S, class C>
-    requires(operand<X> && requires(const L& layer, const X& x) { layer.output_shape(extents_of(x)); })
+    requires(operand<X>&& requires(const L& layer, const X& x) { layer.output_shape(extents_of(x)); })
 struct Between<L, X, S, C> {
     using Result = ResultOfCall<L, X, S, C>;
     using Candidate = View<element_of<Result>, rank_of<Result>>;

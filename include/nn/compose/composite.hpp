@@ -24,7 +24,9 @@ struct NoState {};
 inline constexpr NoState no_state{};
 
 template <class L>
-concept stateful = requires { typename L::State; };
+concept stateful = requires {
+    typename L::State;
+};
 
 template <class L>
 struct StateOfLayer {
@@ -211,35 +213,31 @@ struct Composite {
         requires(takes<L, Extra&...>())
     auto operator()(const X& x, Extra&&... extra) const {
         Workspace workspace;
-        return run(workspace, [&](const auto& layers, const auto& states, const auto& context) { return L::value(layers, states, x, context); },
-                   extra...);
+        return run(
+            workspace, [&](const auto& layers, const auto& states, const auto& context) { return L::value(layers, states, x, context); },
+            extra...);
     }
     template <class X, class Y>
         requires(takes<L>())
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        run_into(x, y, workspace);
-    }
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { run_into(x, y, workspace); }
     template <class X, class A, class Y>
         requires(takes<L, A&>())
-    void forward_into(const X& x, A&& a, Y&& y, Workspace& workspace) const {
-        run_into(x, y, workspace, a);
-    }
+    void forward_into(const X& x, A&& a, Y&& y, Workspace& workspace) const { run_into(x, y, workspace, a); }
     template <class X, class A, class B, class Y>
         requires(takes<L, A&, B&>())
-    void forward_into(const X& x, A&& a, B&& b, Y&& y, Workspace& workspace) const {
-        run_into(x, y, workspace, a, b);
-    }
+    void forward_into(const X& x, A&& a, B&& b, Y&& y, Workspace& workspace) const { run_into(x, y, workspace, a, b); }
     template <class X, class A, class B, class C, class Y>
         requires(takes<L, A&, B&, C&>())
-    void forward_into(const X& x, A&& a, B&& b, C&& c, Y&& y, Workspace& workspace) const {
-        run_into(x, y, workspace, a, b, c);
-    }
+    void forward_into(const X& x, A&& a, B&& b, C&& c, Y&& y, Workspace& workspace) const { run_into(x, y, workspace, a, b, c); }
+
 private:
     const L& self() const { return static_cast<const L&>(*this); }
 
     template <class X, class Y, class... Extra>
     void run_into(const X& x, Y& y, Workspace& workspace, Extra&... extra) const {
-        run(workspace, [&](const auto& layers, const auto& states, const auto& context) { L::into(layers, states, x, y, workspace, context); },
+        run(
+            workspace,
+            [&](const auto& layers, const auto& states, const auto& context) { L::into(layers, states, x, y, workspace, context); },
             extra...);
     }
 

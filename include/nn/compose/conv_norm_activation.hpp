@@ -65,11 +65,7 @@ struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActiv
     ConvNormActivation(Conv conv_, Norm norm_, Activation activation_)
         : conv(std::move(conv_)), norm(std::move(norm_)), activation(std::move(activation_)) {}
 
-    auto initial_state() const
-        requires detail::stateful<Norm>
-    {
-        return typename ConvNormActivation::State{norm.initial_state()};
-    }
+    auto initial_state() const requires detail::stateful<Norm> { return typename ConvNormActivation::State{norm.initial_state()}; }
 
     static void members(auto& self, auto&& f) {
         f("conv", self.conv);

@@ -28,11 +28,15 @@ struct AnyMember {
     void operator()(std::string_view, auto&) const {}
 };
 template <class X>
-concept has_members = requires(X& x) { std::remove_const_t<X>::members(x, AnyMember{}); };
+concept has_members = requires(X& x) {
+    std::remove_const_t<X>::members(x, AnyMember{});
+};
 
 /// A state that every call rewrites (LSTM, GRU): no statistics, and never in a file.
 template <class X>
-concept carried_state = requires { requires std::remove_const_t<X>::carried; };
+concept carried_state = requires {
+    requires std::remove_const_t<X>::carried;
+};
 
 /// The dotted name of a member on the way down to it.
 class Path {
@@ -91,8 +95,8 @@ void for_each_named_tensor(X& x, F& f) {
 
 }  // namespace detail
 
-/// Calls `f(name, tensor)` for every parameter of a layer or network; children's names are joined by dots, such as "0.conv.weight": the names of PyTorch's state_dict and
-/// of the files that `save_safetensors` writes.
+/// Calls `f(name, tensor)` for every parameter of a layer or network; children's names are joined by dots, such as "0.conv.weight": the
+/// names of PyTorch's state_dict and of the files that `save_safetensors` writes.
 template <class Layer, class F>
 void visit_parameters(Layer& layer, F&& f) {
     detail::for_each_named_tensor<true>(layer, f);

@@ -70,14 +70,10 @@ struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), La
         return std::get<I>(layers);
     }
 
-    auto initial_state() const
-        requires(!carries && (detail::stateful<Layers> || ...))
-    {
+    auto initial_state() const requires(!carries && (detail::stateful<Layers> || ...)) {
         return SequentialState<detail::StateOf<Layers>...>{detail::initial_states(layers, 0)};
     }
-    auto initial_state(index_t batch) const
-        requires carries
-    {
+    auto initial_state(index_t batch) const requires carries {
         return SequentialState<detail::StateOf<Layers>...>{detail::initial_states(layers, batch)};
     }
 

@@ -71,15 +71,17 @@ bool may_overlap(const Batch<T, K>& a, const Batch<U, J>& b) {
 
 /// Refuses an array that shares memory with another: an output with its input, or with the state.
 template <class T, std::size_t K, class U, std::size_t J>
-void check_apart(std::string_view who, std::string_view name, const Batch<T, K>& array, std::string_view other_name, const Batch<U, J>& other) {
-    require(!may_overlap(array, other), who, name, " overlaps ", other_name, "; give it memory of its own  [", name, " ", array.shape(), ", ",
-            other_name, " ", other.shape(), "]");
+void check_apart(std::string_view who, std::string_view name, const Batch<T, K>& array, std::string_view other_name,
+                 const Batch<U, J>& other) {
+    require(!may_overlap(array, other), who, name, " overlaps ", other_name, "; give it memory of its own  [", name, " ", array.shape(),
+            ", ", other_name, " ", other.shape(), "]");
 }
 
 /// Refuses y that shares memory with x, unless y is x: an elementwise op may work in place.
 template <class T, std::size_t K>
 void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch<const T, K>& x) {
-    const bool in_place = y.data() == x.data() && std::equal(x.strides().begin(), x.strides().end(), y.strides().begin(), y.strides().end());
+    const bool in_place =
+        y.data() == x.data() && std::equal(x.strides().begin(), x.strides().end(), y.strides().begin(), y.strides().end());
     if (!in_place) {
         check_apart(who, "y", y, "x", x);
     }
@@ -89,8 +91,8 @@ void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch
 template <class T, std::size_t J, class U, std::size_t K>
 void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {
     const bool leading = std::equal(x.leading().begin(), x.leading().end(), y.leading().begin(), y.leading().end());
-    require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ", item,
-            "  [x ", x.shape(), "]");
+    require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ",
+            item, "  [x ", x.shape(), "]");
     for (std::size_t axis = 0; axis < y.shape().size(); ++axis) {
         require(y.shape()[axis] <= 1 || y.strides()[axis] != 0, who, "y has stride 0 along axis ", axis,
                 ", so that its elements share memory  [y ", y.shape(), "]");

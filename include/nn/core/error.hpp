@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>        // std::array
-#include <charconv>     // std::to_chars
-#include <concepts>     // std::integral, std::floating_point
+#include <array>     // std::array
+#include <charconv>  // std::to_chars
+#include <concepts>  // std::integral, std::floating_point
 #include <initializer_list>
 #include <span>         // std::span
 #include <stdexcept>    // std::invalid_argument, std::runtime_error

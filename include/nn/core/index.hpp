@@ -28,8 +28,6 @@ constexpr index_t saturating_multiply(index_t a, index_t b) {
 }
 
 /// ⌈a / b⌉ for a ≥ 0, b > 0.
-constexpr index_t divide_up(index_t a, index_t b) {
-    return a / b + (a % b != 0 ? 1 : 0);
-}
+constexpr index_t divide_up(index_t a, index_t b) { return a / b + (a % b != 0 ? 1 : 0); }
 
 }  // namespace nn::inline NN_ABI

@@ -32,9 +32,7 @@ template <random_engine Engine>
 constexpr Training<Engine> training(Engine& engine) {
     return {&engine};
 }
-constexpr Training<> training() {
-    return {};
-}
+constexpr Training<> training() { return {}; }
 
 template <class M>
 inline constexpr bool is_training = false;

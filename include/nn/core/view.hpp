@@ -21,11 +21,7 @@ struct View {
     Shape<R> shape{};
     Shape<R> strides{};
 
-    constexpr operator View<const T, R>() const
-        requires(!std::is_const_v<T>)
-    {
-        return {data, shape, strides};
-    }
+    constexpr operator View<const T, R>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
 
     template <std::integral... I>
         requires(sizeof...(I) == R)
@@ -115,7 +111,8 @@ constexpr View<T, R> last_axis_first(const View<T, R>& view) {
 template <class T, std::size_t K>
 class Batch {
 public:
-    Batch(T* data, std::span<const index_t> shape, std::span<const index_t> strides) : shape_(shape), strides_(strides), first_{data, {}, {}} {
+    Batch(T* data, std::span<const index_t> shape, std::span<const index_t> strides)
+        : shape_(shape), strides_(strides), first_{data, {}, {}} {
         const std::size_t leading = shape.size() - K;
         for (std::size_t axis = 0; axis < K; ++axis) {
             first_.shape[axis] = shape[leading + axis];
@@ -141,11 +138,7 @@ public:
         requires(R >= K && std::is_same_v<std::add_const_t<U>, std::add_const_t<T>> && (std::is_const_v<T> || !std::is_const_v<U>))
     Batch(const View<U, R>& view) : Batch(view.data, view.shape, view.strides) {}
 
-    constexpr operator Batch<const T, K>() const
-        requires(!std::is_const_v<T>)
-    {
-        return {first_.data, shape_, strides_};
-    }
+    constexpr operator Batch<const T, K>() const requires(!std::is_const_v<T>) { return {first_.data, shape_, strides_}; }
 
     index_t count() const { return count_; }
     std::span<const index_t> shape() const { return shape_; }      ///< of the whole array, as its owner wrote it

@@ -85,7 +85,8 @@ private:
         if (block == blocks_.size()) {
             // As large as all blocks so far: the number of blocks stays logarithmic, and their sum below three times the need.
             const std::size_t fresh = std::max({size, capacity(), std::size_t{4096}});
-            Block added{std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(::operator new(fresh, std::align_val_t(alignment)))), fresh};
+            Block added{std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(::operator new(fresh, std::align_val_t(alignment)))),
+                        fresh};
             blocks_.push_back(std::move(added));
         }
         block_ = block;

@@ -150,8 +150,8 @@ constexpr index_t conv_scratch(index_t outputs_per_group, index_t depth) {
 /// The im2col matrix is packed a few panels at a time, straight into the order in which the product reads it; padding is read as it
 /// is packed. Nothing of the size of the image is built.
 template <class T, std::size_t N>
-void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias,
-          const Batch<T, N + 1>& y, Workspace& workspace) {
+void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<const T, 2>& weight,
+          const std::optional<View<const T, 1>>& bias, const Batch<T, N + 1>& y, Workspace& workspace) {
     const index_t outputs = y.item()[0] / plan.groups;
     const index_t channels = x.item()[0] / plan.groups;
     const index_t depth = weight.shape[1];

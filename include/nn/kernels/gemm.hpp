@@ -65,7 +65,8 @@ void pack_lines(index_t lines, index_t depth, index_t step, const Line& line, T*
 /// The same for the lines of a matrix (lines, depth).
 template <index_t Width, class T>
 void pack(const View<const T, 2>& matrix, T* out) {
-    pack_lines<Width>(matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
+    pack_lines<Width>(
+        matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
 }
 
 namespace detail {

@@ -34,7 +34,8 @@ template <class T, class Row, class Store>
 void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* scratch, const Store& store) {
     for (index_t first = 0; first < rows; first += rows_at_once) {
         const index_t count = std::min(rows_at_once, rows - first);
-        pack_lines<tile_rows>(count, weight.depth, step, [&](index_t i) { return row(first + i); }, scratch);
+        pack_lines<tile_rows>(
+            count, weight.depth, step, [&](index_t i) { return row(first + i); }, scratch);
         multiply(count, weight.outputs, weight.depth, static_cast<const T*>(scratch), weight.panels,
                  [&](index_t i, index_t height, index_t o, index_t width, const T* tile) {
                      for (index_t r = 0; r < height; ++r) {

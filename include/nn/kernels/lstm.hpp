@@ -26,8 +26,8 @@ constexpr index_t steps_at_once(index_t batch, index_t steps, index_t gates) {
 /// do not depend on how a sequence is cut.
 template <class T, class X, class Y, class Reset>
 void lstm(index_t batch, index_t steps, const X& x, index_t x_step, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh,
-          const std::optional<View<const T, 1>>& bias, T forget_bias, const Reset& reset, const View<T, 2>& hidden, const View<T, 2>& cell, const Y& y, index_t y_step,
-          Workspace& workspace) {
+          const std::optional<View<const T, 1>>& bias, T forget_bias, const Reset& reset, const View<T, 2>& hidden, const View<T, 2>& cell,
+          const Y& y, index_t y_step, Workspace& workspace) {
     const index_t gates = weight_hh.shape[0];
     const index_t size = weight_hh.shape[1];
     const auto frame = workspace.frame();
@@ -39,7 +39,8 @@ void lstm(index_t batch, index_t steps, const X& x, index_t x_step, const View<c
 
     for (index_t first = 0; first < steps; first += at_once) {
         multiply_rows(
-            std::min(at_once, steps - first) * batch, x_step, [&](index_t i) { return x(i % batch, first + i / batch); }, input_weight, rows,
+            std::min(at_once, steps - first) * batch, x_step, [&](index_t i) { return x(i % batch, first + i / batch); }, input_weight,
+            rows,
             [&](index_t i, index_t gate, index_t count, const T* products) {
                 for (index_t j = 0; j < count; ++j) {
                     sums[i * gates + gate + j] = products[j] + (bias ? (*bias)(gate + j) : T(0));

@@ -36,7 +36,8 @@ void normalise(const View<const T, K>& x, const T* center, const T* scale, const
         });
     } else {
         for (index_t c = 0; c < x.shape[0]; ++c) {
-            transform(at(y, c), [=](T value) { return (value - center[c]) * scale[c] + shift[c]; }, at(x, c));
+            transform(
+                at(y, c), [=](T value) { return (value - center[c]) * scale[c] + shift[c]; }, at(x, c));
         }
     }
 }

@@ -23,14 +23,10 @@ struct Elementwise {
 
     template <operand X>
         requires std::floating_point<element_of<X>>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation<element_of<X>>(), x);
-    }
+    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
     template <operand X, output_of<element_of<X>> Y>
         requires std::floating_point<element_of<X>>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation<element_of<X>>(), x, y, workspace);
-    }
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
     template <std::size_t R>
     Shape<R> output_shape(const Shape<R>& x) const {
         return x;
@@ -41,7 +37,10 @@ private:
     static auto operation() {
         return detail::operation<T, 0, 0>(
             F::name, [](const Batch<const T, 0>&) { return Shape<0>{}; },
-            [](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) { ops::transform(x, [](T v) { return F::apply(v); }, y, F::name); });
+            [](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) {
+                ops::transform(
+                    x, [](T v) { return F::apply(v); }, y, F::name);
+            });
     }
 };
 

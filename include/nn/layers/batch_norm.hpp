@@ -82,7 +82,8 @@ struct BatchNorm {
     }
     template <std::size_t R>
         requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x) const {
+    Shape<R> output_shape(const Shape<R>& x)
+    const {
         const State state = initial_state();
         return detail::shape_after(inference(state), x);
     }
@@ -111,7 +112,8 @@ private:
     auto training(State& state) const {
         return detail::operation<T, N + 1, N + 1>(
             who, item(state), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::batch_norm_training(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, who);
+                ops::batch_norm_training(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace,
+                                         who);
             });
     }
 };

@@ -132,7 +132,8 @@ template <class Operation, class X>
 auto evaluate(const Operation& operation, const X& x) {
     const Operand<const X> in(x);
     Workspace workspace;
-    return compute<typename ResultOf<X, Operation>::type>(operation, in.template batch<Operation::item_axes>(operation.who, "x"), workspace);
+    return compute<typename ResultOf<X, Operation>::type>(operation, in.template batch<Operation::item_axes>(operation.who, "x"),
+                                                          workspace);
 }
 
 /// The same into y. A container of another shape is replaced, after the computation; a view must fit.

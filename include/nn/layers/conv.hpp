@@ -63,9 +63,8 @@ struct Conv {
     }
     template <std::size_t R>
         requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return detail::shape_after(operation(), x);
-    }
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation(), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);

@@ -38,14 +38,10 @@ struct Dropout {
 
     template <operand X>
         requires std::floating_point<element_of<X>>
-    auto operator()(const X& x) const {
-        return detail::evaluate(copy<element_of<X>>(), x);
-    }
+    auto operator()(const X& x) const { return detail::evaluate(copy<element_of<X>>(), x); }
     template <operand X, random_engine Engine>
         requires std::floating_point<element_of<X>>
-    auto operator()(const X& x, Training<Engine> mode) const {
-        return detail::evaluate(drop<element_of<X>>(*mode.engine), x);
-    }
+    auto operator()(const X& x, Training<Engine> mode) const { return detail::evaluate(drop<element_of<X>>(*mode.engine), x); }
     template <operand X, output_of<element_of<X>> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(copy<element_of<X>>(), x, y, workspace);
@@ -64,13 +60,15 @@ private:
 
     template <class T, class Run>
     static auto elementwise(Run run) {
-        return detail::operation<T, 0, 0>(who, [](const Batch<const T, 0>&) { return Shape<0>{}; }, run);
+        return detail::operation<T, 0, 0>(
+            who, [](const Batch<const T, 0>&) { return Shape<0>{}; }, run);
     }
 
     template <class T>
     static auto copy() {
         return elementwise<T>([](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) {
-            ops::transform(x, [](T v) { return v; }, y, who);
+            ops::transform(
+                x, [](T v) { return v; }, y, who);
         });
     }
 

@@ -65,9 +65,8 @@ struct Linear {
     }
     template <std::size_t R>
         requires(R >= 1)
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return detail::shape_after(operation(), x);
-    }
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation(), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);

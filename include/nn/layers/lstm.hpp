@@ -116,9 +116,8 @@ struct BasicLSTM {
     }
     template <std::size_t R>
         requires(R >= Axes)
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return detail::shape_after(from_zeros(), x);
-    }
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(from_zeros(), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight_ih", self.weight_ih);

@@ -30,20 +30,15 @@ struct Pool {
     explicit Pool(const PoolOptions<N>& options_) : options((ops::check_pool_options(Kind::name, options_), options_)) {}
 
     template <operand X>
-        requires(std::floating_point<element_of<X>> && rank_of<X> >= N + 1)
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation<element_of<X>>(), x);
-    }
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
     template <operand X, output_of<element_of<X>, N + 1> Y>
-        requires(std::floating_point<element_of<X>> && rank_of<X> >= N + 1)
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation<element_of<X>>(), x, y, workspace);
-    }
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
     template <std::size_t R>
         requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return detail::shape_after(operation<float>(), x);
-    }
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation<float>(), x); }
 
 private:
     template <class T>

@@ -19,15 +19,15 @@ namespace nn::inline NN_ABI {
 /// Hyper-parameters of a convolution. Lengths count cells; axes are in memory order (depth, height, width); a scalar means every axis.
 template <std::size_t N>
 struct ConvOptions {
-    index_t in_channels = 0;         ///< C, a multiple of groups
-    index_t out_channels = 0;        ///< O, a multiple of groups
-    PerAxis<N> kernel_size = 1;      ///< K, each ≥ 1
-    PerAxis<N> stride = 1;           ///< s, cells between windows, each ≥ 1
-    Padding<N> padding = 0;          ///< p, a number, N numbers, N {before, after} pairs, or nn::same, nn::same_lower, nn::valid
-    PerAxis<N> dilation = 1;         ///< d, cells between taps, each ≥ 1
-    PerAxis<N> input_dilation = 1;   ///< l, l − 1 zeros are read between cells of x, each ≥ 1
-    index_t groups = 1;              ///< G, output block g reads input block g
-    bool use_bias = true;            ///< whether y = … + bias
+    index_t in_channels = 0;        ///< C, a multiple of groups
+    index_t out_channels = 0;       ///< O, a multiple of groups
+    PerAxis<N> kernel_size = 1;     ///< K, each ≥ 1
+    PerAxis<N> stride = 1;          ///< s, cells between windows, each ≥ 1
+    Padding<N> padding = 0;         ///< p, a number, N numbers, N {before, after} pairs, or nn::same, nn::same_lower, nn::valid
+    PerAxis<N> dilation = 1;        ///< d, cells between taps, each ≥ 1
+    PerAxis<N> input_dilation = 1;  ///< l, l − 1 zeros are read between cells of x, each ≥ 1
+    index_t groups = 1;             ///< G, output block g reads input block g
+    bool use_bias = true;           ///< whether y = … + bias
     PaddingMode padding_mode = PaddingMode::zeros;
     Layout layout = Layout::channels_first;
 };
@@ -91,11 +91,12 @@ void check_conv_parameters(std::string_view who, const ConvOptions<N>& options, 
     const Shape<N + 2> expected = conv_weight_shape(options);
     require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
             " = (out_channels, in_channels / groups, kernel_size)");
-    require(parameters.bias.has_value() == options.use_bias, who, options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
-    require(!parameters.bias || parameters.bias->shape[0] == options.out_channels, who, "bias ", parameters.bias ? parameters.bias->shape : Shape<1>{},
-            ", expected (", options.out_channels, ",) = (out_channels,)");
-    require(!parameters.mask || parameters.mask->shape == expected, who, "weight_mask ", parameters.mask ? parameters.mask->shape : expected, ", expected ",
-            expected, ", the shape of weight");
+    require(parameters.bias.has_value() == options.use_bias, who,
+            options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+    require(!parameters.bias || parameters.bias->shape[0] == options.out_channels, who, "bias ",
+            parameters.bias ? parameters.bias->shape : Shape<1>{}, ", expected (", options.out_channels, ",) = (out_channels,)");
+    require(!parameters.mask || parameters.mask->shape == expected, who, "weight_mask ",
+            parameters.mask ? parameters.mask->shape : expected, ", expected ", expected, ", the shape of weight");
 }
 
 /// The numbers of a convolution over x, checked.
@@ -148,9 +149,11 @@ void conv(const ConvOptions<N>& options, const Batch<const T, N + 1>& x, const C
     View<const T, N + 2> weight = parameters.weight;
     if (parameters.mask || weight.strides != row_major(weight.shape)) {
         const View<T, N + 2> dense = contiguous(frame.template take<T>(weight.size()), weight.shape);
-        kernels::transform(dense, [](T w) { return w; }, weight);
+        kernels::transform(
+            dense, [](T w) { return w; }, weight);
         if (parameters.mask) {
-            kernels::transform(dense, [](T w, T m) { return w * m; }, dense, *parameters.mask);
+            kernels::transform(
+                dense, [](T w, T m) { return w * m; }, dense, *parameters.mask);
         }
         weight = dense;
     }

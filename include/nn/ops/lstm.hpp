@@ -65,7 +65,8 @@ void check_lstm_state(std::string_view who, const LSTMOptions& options, const Ba
                       const Batch<T, K>& y) {
     const Shape<2> expected{x.count(), options.hidden_size};
     require(state.hidden.shape == expected && state.cell.shape == expected, who, "state.hidden ", state.hidden.shape, ", state.cell ",
-            state.cell.shape, ", expected ", expected, " = (batch, hidden_size); initial_state(", x.count(), ") makes it  [x ", x.shape(), "]");
+            state.cell.shape, ", expected ", expected, " = (batch, hidden_size); initial_state(", x.count(), ") makes it  [x ", x.shape(),
+            "]");
     for (const View<T, 2>& part : {state.hidden, state.cell}) {
         require(part.strides == row_major(part.shape), who, "the state's arrays must be row-major");
         check_apart(who, "y", y, "the state", Batch<T, 2>(part));
@@ -97,8 +98,8 @@ void lstm(const LSTMOptions& options, const Batch<const T, K>& x, const LSTMPara
     check_lstm_state(who, options, x, state, y);
     if (resets) {
         const auto expected = x.shape().first(x.shape().size() - 1);
-        require(std::equal(expected.begin(), expected.end(), resets->shape().begin(), resets->shape().end()), who, "resets ", resets->shape(),
-                ", expected ", expected, " = the axes of x but the last  [x ", x.shape(), "]");
+        require(std::equal(expected.begin(), expected.end(), resets->shape().begin(), resets->shape().end()), who, "resets ",
+                resets->shape(), ", expected ", expected, " = the axes of x but the last  [x ", x.shape(), "]");
     }
     if (y.empty()) {
         return;

@@ -111,7 +111,8 @@ void pool(const PoolOptions<N>& options, const Batch<const T, N + 1>& x, const B
             kernels::divide_by_counts(to, [&](std::size_t axis, index_t window) {
                 const index_t first = plan.axes[axis].position(window, 0);
                 const kernels::detail::Range taps = kernels::detail::taps_inside(plan.axes[axis], window);
-                return options.count_padding ? std::min(first + plan.axes[axis].kernel, plan.padded_end[axis]) - first : taps.last - taps.first;
+                return options.count_padding ? std::min(first + plan.axes[axis].kernel, plan.padded_end[axis]) - first
+                                             : taps.last - taps.first;
             });
         }
     }
