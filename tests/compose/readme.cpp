@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// What the README says, executed: its second program, its layer of one's own, and its error text. The lines between `begin` and `end`
+// stand in the README too; white space and comments aside, to the letter.
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+
+#include <nn/io/safetensors.hpp>
+#include <nn/nn.hpp>
+
+#include "support/catch.hpp"
+
+namespace {
+
+std::string text_of(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+const std::string readme = text_of(std::string(NN_TESTS) + "/../README.md");
+
+/// `text` without white space, and without what follows // in a line.
+std::string bare(const std::string& text) {
+    std::string result;
+    bool comment = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        comment = text[i] != '\n' && (comment || text.compare(i, 2, "//") == 0);
+        if (!comment && text[i] != ' ' && text[i] != '\n') {
+            result += text[i];
+        }
+    }
+    return result;
+}
+
+/// Whether the README shows the lines of this file between `begin name` and `end name`.
+bool shown(const std::string& name) {
+    const std::string self = text_of(std::string(NN_TESTS) + "/compose/readme.cpp");
+    const std::string begin = "// begin " + name + "\n";
+    const std::size_t first = self.find(begin) + begin.size();
+    const std::string lines = bare(self.substr(first, self.find("// end " + name) - first));
+    return !lines.empty() && bare(readme).find(lines) != std::string::npos;
+}
+
+struct Scale {
+    nn::Tensor<float, 1> scale{2.0F};
+    nn::Linear<float> inner;
+
+    // begin call
+    auto operator()(const auto& x) const {
+        // end call
+        auto y = inner(x);
+        for (auto& e : y) {
+            e *= scale(0);
+        }
+        return y;
+    }
+    // begin members
+    static void members(auto& self, auto&& f) { f("scale", self.scale), f("inner", self.inner); }
+    // end members
+};
+
+}  // namespace
+
+TEST_CASE("readme: a trained network is loaded and run") {
+    const std::string path = (std::filesystem::temp_directory_path() / ("nn-readme-" + std::to_string(std::random_device()()))).string();
+    const nn::Tensor<float, 4> x({2, 3, 8, 8}, 1.0F);
+    std::mt19937 rng(0);
+    const nn::Sequential trained(
+        nn::conv_norm_activation<float, 2>({.in_channels = 3, .out_channels = 16}, nn::BatchNorm2d<float>({.size = 16}), nn::relu, rng),
+        nn::MaxPool2d({.window = 2}));
+    auto statistics = trained.initial_state();
+    (void)trained(x, statistics, nn::training());
+    nn::save_safetensors(path, trained, statistics);
+
+    // clang-format off
+    // begin network
+    nn::Sequential net(nn::conv_norm_activation<float, 2>({.in_channels = 3, .out_channels = 16}, nn::BatchNorm2d<float>({.size = 16}), nn::relu, nn::no_init),
+                       nn::MaxPool2d({.window = 2}));
+    auto state = net.initial_state();
+    // end network
+    // clang-format on
+    nn::load_safetensors(path, net, state);
+    // begin forward
+    nn::Workspace workspace;
+    nn::Tensor<float, 4> y;
+    net.forward_into(x, state, y, workspace);
+    // end forward
+    std::filesystem::remove(path);
+    CHECK((y == trained(x, statistics)));
+    CHECK(shown("network"));
+    CHECK(shown("forward"));
+}
+
+TEST_CASE("readme: a layer of one's own is visited") {
+    const Scale layer{.inner = nn::Linear<float>({.in_features = 4, .out_features = 3}, nn::no_init)};
+    CHECK(nn::parameter_count(layer) == 16);
+    CHECK(layer(nn::Tensor<float, 1>({4}, 1.0F)).size() == 3);
+    CHECK(shown("call"));
+    CHECK(shown("members"));
+}
+
+TEST_CASE("readme: the error text is what is said") {
+    std::mt19937 rng(0);
+    const nn::Conv2d<float> conv({.in_channels = 3, .out_channels = 8, .kernel_size = {3, 5}}, rng);
+    std::string said;
+    try {
+        (void)conv(nn::Tensor<float, 4>({2, 4, 32, 32}, 0.0F));
+    } catch (const nn::shape_error& error) {
+        said = error.what();
+    }
+    CHECK(said.size() > 20);
+    CHECK(readme.find(said) != std::string::npos);
+}
