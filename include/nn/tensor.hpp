@@ -114,9 +114,14 @@ concept tensor_of = operand<X> && std::same_as<element_of<X>, T> && rank_of<X>
 template <class X>
 concept in_memory = operand<X> &&(detail::is_view<std::remove_cvref_t<X>> || detail::strided<std::remove_cvref_t<X>>);
 
-/// A container that can be replaced by one of another shape.
+/// What `forward_into` reads: element type T, at least K axes, in memory.
+template <class X, class T, std::size_t K = 0>
+concept input_of = tensor_of<X, T, K> && in_memory<X>;
+
+/// A container that can be replaced by one of another shape: not an adaptor, nor one whose shape is part of its type.
 template <class Y>
-concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<Y>> && std::default_initializable<std::remove_cvref_t<Y>>;
+concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<Y>> && std::default_initializable<std::remove_cvref_t<Y>> &&
+                    requires(typename std::remove_cvref_t<Y>::shape_type& shape) { shape[0] = 1; };
 
 /// An output of element type T with at least K axes: a container, or a view of memory.
 template <class Y, class T, std::size_t K = 0>

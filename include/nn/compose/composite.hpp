@@ -129,20 +129,28 @@ void visit_numbered(Tuple& tuple, F& f) {
 }
 
 /// Puts every tensor of a state back as it was, unless `commit` is called: a call that throws half way leaves no trace.
+/// A tensor that the call gave another size stays as it is: no layer of nn does that, and there is no memory to put it back into.
 template <class State>
 class Rollback {
 public:
     Rollback(State& state, const Workspace::Frame& frame) : state_(state) {
+        index_t tensors = 0;
         index_t bytes = 0;
-        for_each_tensor(state, [&](auto& tensor) { bytes += byte_count(tensor); });
+        for_each_tensor(state, [&](auto& tensor) {
+            ++tensors;
+            bytes += byte_count(tensor);
+        });
+        sizes_ = frame.take<index_t>(tensors);
         saved_ = frame.take<std::byte>(bytes);
-        copy([](std::byte* saved, void* live, std::size_t count) { std::memcpy(saved, live, count); });
+        index_t* size = sizes_;
+        for_each_tensor(state, [&](auto& tensor) { *size++ = byte_count(tensor); });
+        for_each_saved([](std::byte* saved, void* live, std::size_t count) { std::memcpy(saved, live, count); });
     }
     Rollback(const Rollback&) = delete;
     Rollback& operator=(const Rollback&) = delete;
     ~Rollback() {
         if (!committed_) {
-            copy([](std::byte* saved, void* live, std::size_t count) { std::memcpy(live, saved, count); });
+            for_each_saved([](std::byte* saved, void* live, std::size_t count) { std::memcpy(live, saved, count); });
         }
     }
     void commit() { committed_ = true; }
@@ -150,15 +158,19 @@ public:
 private:
     static index_t byte_count(const auto& tensor) { return static_cast<index_t>(tensor.size() * sizeof(*tensor.data())); }
 
-    void copy(auto move) {
-        std::byte* at = saved_;
+    void for_each_saved(auto copy) {
+        const index_t* size = sizes_;
+        std::byte* saved = saved_;
         for_each_tensor(state_, [&](auto& tensor) {
-            move(at, tensor.data(), static_cast<std::size_t>(byte_count(tensor)));
-            at += byte_count(tensor);
+            if (*size == byte_count(tensor) && *size > 0) {
+                copy(saved, tensor.data(), static_cast<std::size_t>(*size));
+            }
+            saved += *size++;
         });
     }
 
     State& state_;
+    index_t* sizes_ = nullptr;
     std::byte* saved_ = nullptr;
     bool committed_ = false;
 };

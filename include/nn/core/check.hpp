@@ -94,7 +94,7 @@ void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& it
     require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ",
             item, "  [x ", x.shape(), "]");
     for (std::size_t axis = 0; axis < y.shape().size(); ++axis) {
-        require(y.shape()[axis] <= 1 || y.strides()[axis] != 0, who, "y has stride 0 along axis ", axis,
+        require(y.shape()[axis] <= 1 || y.strides()[axis] != 0 || y.empty(), who, "y has stride 0 along axis ", axis,
                 ", so that its elements share memory  [y ", y.shape(), "]");
     }
 }

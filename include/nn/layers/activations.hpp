@@ -24,7 +24,7 @@ struct Elementwise {
     template <operand X>
         requires std::floating_point<element_of<X>>
     auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <operand X, output_of<element_of<X>> Y>
+    template <in_memory X, output_of<element_of<X>> Y>
         requires std::floating_point<element_of<X>>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
     template <std::size_t R>

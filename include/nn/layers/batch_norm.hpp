@@ -72,11 +72,11 @@ struct BatchNorm {
     auto operator()(const X& x, State& state, Mode) const {
         return detail::evaluate(training(state), x);
     }
-    template <tensor_of<T, N + 1> X, output_of<T, N + 1> Y>
+    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
     void forward_into(const X& x, const State& state, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(inference(state), x, y, workspace);
     }
-    template <tensor_of<T, N + 1> X, mode Mode, output_of<T, N + 1> Y>
+    template <input_of<T, N + 1> X, mode Mode, output_of<T, N + 1> Y>
     void forward_into(const X& x, State& state, Mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(training(state), x, y, workspace);
     }
@@ -84,8 +84,7 @@ struct BatchNorm {
         requires(R >= N + 1)
     Shape<R> output_shape(const Shape<R>& x)
     const {
-        const State state = initial_state();
-        return detail::shape_after(inference(state), x);
+        return detail::shape_after(detail::operation<T, N + 1, N + 1>(who, item(), 0), x);
     }
 
     static void members(auto& self, auto&& f) {
@@ -98,20 +97,18 @@ private:
 
     ops::BatchNormParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
 
-    auto item(const State& state) const {
-        return [this, &state](const Batch<const T, N + 1>& x) {
-            return ops::batch_norm_item(who, options, x, parameters(), view_of(state.running_mean), view_of(state.running_var));
-        };
+    auto item() const {
+        return [this](const Batch<const T, N + 1>& x) { return ops::batch_norm_item(who, options, x); };
     }
     auto inference(const State& state) const {
         return detail::operation<T, N + 1, N + 1>(
-            who, item(state), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+            who, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 ops::batch_norm(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, who);
             });
     }
     auto training(State& state) const {
         return detail::operation<T, N + 1, N + 1>(
-            who, item(state), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+            who, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 ops::batch_norm_training(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace,
                                          who);
             });

@@ -44,9 +44,10 @@ class Operand {
     using Extents = std::conditional_t<dynamic, xt::dynamic_shape<index_t>, std::array<index_t, dynamic ? 0 : rank>>;
     using Evaluated =
         std::conditional_t<dynamic, xt::xarray<element_of<X>, xt::layout_type::row_major>, Tensor<element_of<X>, dynamic ? 0 : rank>>;
-    // A view is copied before its strides are asked for: it computes them on first demand into mutable members, a race between threads
-    // that share it. Expressions are evaluated.
-    using Held = std::conditional_t<is_view<Plain> || xtensor_container<Plain>, X&, std::conditional_t<strided<Plain>, Plain, Evaluated>>;
+    // A view that is read is copied before its strides are asked for: it computes them on first demand into mutable members, a race
+    // between threads that share it. What is written belongs to one thread, and may own its memory. Expressions are evaluated.
+    using Held = std::conditional_t<is_view<Plain> || xtensor_container<Plain> || !std::is_const_v<X>, X&,
+                                    std::conditional_t<strided<Plain>, Plain, Evaluated>>;
 
 public:
     explicit Operand(X& x) : held_(x), data_(data_of(held_)) {
@@ -139,17 +140,28 @@ auto evaluate(const Operation& operation, const X& x) {
 /// The same into y. A container of another shape is replaced, after the computation; a view must fit.
 template <class Operation, class X, class Y>
 void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& workspace) {
+    constexpr bool known = rank_of<X> != dynamic_rank && rank_of<Y> != dynamic_rank;
+    static_assert(!known || rank_of<Y> + Operation::item_axes == rank_of<X> + Operation::output_axes, "y has another number of axes than the result");
     const Operand<const X> in(x);
     const auto input = in.template batch<Operation::item_axes>(operation.who, "x");
+    if constexpr (rank_of<X> == dynamic_rank && rank_of<Y> != dynamic_rank) {
+        require(input.leading().size() + Operation::output_axes == rank_of<Y>, operation.who, "y has ", rank_of<Y>, " axes, expected ",
+                input.leading().size() + Operation::output_axes, "  [x ", input.shape(), "]");
+    }
     if constexpr (resizable<Y>) {
         const Shape<Operation::output_axes> item = operation.item(input);
-        const auto extents = output_extents<typename Y::shape_type>(input, item);
-        if (!std::equal(extents.begin(), extents.end(), y.shape().begin(), y.shape().end())) {
-            y = compute<Y>(operation, input, workspace);
-            return;
+        // A tensor of another rank cannot become the result: `run` refuses it.
+        if (rank_of<Y> == dynamic_rank || rank_of<Y> == input.leading().size() + Operation::output_axes) {
+            const auto extents = output_extents<typename Y::shape_type>(input, item);
+            if (!std::equal(extents.begin(), extents.end(), y.shape().begin(), y.shape().end())) {
+                y = compute<Y>(operation, input, workspace);
+                return;
+            }
         }
     }
-    const Operand<Y> out(y);
+    using Target = std::conditional_t<is_view<std::remove_const_t<Y>>, std::remove_const_t<Y>, Y>;  // the elements of a const View are not const
+    Target& target = const_cast<Target&>(y);
+    const Operand<Target> out(target);
     operation.run(input, out.template batch<Operation::output_axes>(operation.who, "y"), workspace);
 }
 

@@ -57,7 +57,7 @@ struct Conv {
     auto operator()(const X& x) const {
         return detail::evaluate(operation(), x);
     }
-    template <tensor_of<T, N + 1> X, output_of<T, N + 1> Y>
+    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(operation(), x, y, workspace);
     }

@@ -42,11 +42,11 @@ struct Dropout {
     template <operand X, random_engine Engine>
         requires std::floating_point<element_of<X>>
     auto operator()(const X& x, Training<Engine> mode) const { return detail::evaluate(drop<element_of<X>>(*mode.engine), x); }
-    template <operand X, output_of<element_of<X>> Y>
+    template <in_memory X, output_of<element_of<X>> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(copy<element_of<X>>(), x, y, workspace);
     }
-    template <operand X, random_engine Engine, output_of<element_of<X>> Y>
+    template <in_memory X, random_engine Engine, output_of<element_of<X>> Y>
     void forward_into(const X& x, Training<Engine> mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(drop<element_of<X>>(*mode.engine), x, y, workspace);
     }

@@ -59,7 +59,7 @@ struct Linear {
     auto operator()(const X& x) const {
         return detail::evaluate(operation(), x);
     }
-    template <tensor_of<T, 1> X, output_of<T, 1> Y>
+    template <input_of<T, 1> X, output_of<T, 1> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(operation(), x, y, workspace);
     }

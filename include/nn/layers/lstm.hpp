@@ -101,15 +101,15 @@ struct BasicLSTM {
         const detail::Operand<const Resets> held(resets);
         return detail::evaluate(with(state, held.template batch<Axes - 1>(who, "resets")), x);
     }
-    template <tensor_of<T, Axes> X, output_of<T, Axes> Y>
+    template <input_of<T, Axes> X, output_of<T, Axes> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(from_zeros(), x, y, workspace);
     }
-    template <tensor_of<T, Axes> X, output_of<T, Axes> Y>
+    template <input_of<T, Axes> X, output_of<T, Axes> Y>
     void forward_into(const X& x, State& state, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(with(state, {}), x, y, workspace);
     }
-    template <tensor_of<T, Axes> X, tensor_of<bool, Axes - 1> Resets, output_of<T, Axes> Y>
+    template <input_of<T, Axes> X, input_of<bool, Axes - 1> Resets, output_of<T, Axes> Y>
     void forward_into(const X& x, State& state, const Resets& resets, Y&& y, Workspace& workspace) const {
         const detail::Operand<const Resets> held(resets);
         detail::evaluate_into(with(state, held.template batch<Axes - 1>(who, "resets")), x, y, workspace);

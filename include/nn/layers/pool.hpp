@@ -32,7 +32,7 @@ struct Pool {
     template <operand X>
         requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
     auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <operand X, output_of<element_of<X>, N + 1> Y>
+    template <in_memory X, output_of<element_of<X>, N + 1> Y>
         requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
     template <std::size_t R>

@@ -42,28 +42,33 @@ inline void check_batch_norm_options(std::string_view who, const BatchNormOption
     require<std::invalid_argument>(options.momentum >= 0 && options.momentum <= 1, who, "momentum ", options.momentum, ", expected 0 … 1");
 }
 
+/// Refuses weight, bias and statistics that do not fit the options.
 template <class T>
-void check_per_channel(std::string_view who, std::string_view name, const View<const T, 1>& array, index_t size) {
-    require(array.shape[0] == size, who, name, " ", array.shape, ", expected (", size, ",) = (size,)");
+void check_batch_norm_arrays(std::string_view who, const BatchNormOptions& options, const BatchNormParameters<T>& parameters,
+                             const View<const T, 1>& mean, const View<const T, 1>& variance) {
+    require(parameters.weight.has_value() == options.use_weight, who,
+            options.use_weight ? "no weight, expected one: use_weight is true" : "a weight came, expected none: use_weight is false");
+    require(parameters.bias.has_value() == options.use_bias, who,
+            options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+    const auto per_channel = [&](std::string_view name, const View<const T, 1>& array) {
+        require(array.shape[0] == options.size, who, name, " ", array.shape, ", expected (", options.size, ",) = (size,)");
+    };
+    if (parameters.weight) {
+        per_channel("weight", *parameters.weight);
+    }
+    if (parameters.bias) {
+        per_channel("bias", *parameters.bias);
+    }
+    per_channel("running_mean", mean);
+    per_channel("running_var", variance);
 }
 
-/// Checks everything about a call but y; gives the extents of one item of y.
+/// Extents of one item of y: those of x, whose channels are checked.
 template <class T, std::size_t K>
-Shape<K> batch_norm_item(std::string_view who, const BatchNormOptions& options, const Batch<const T, K>& x,
-                         const BatchNormParameters<T>& parameters, const View<const T, 1>& mean, const View<const T, 1>& variance) {
+Shape<K> batch_norm_item(std::string_view who, const BatchNormOptions& options, const Batch<const T, K>& x) {
     check_batch_norm_options(who, options);
     const index_t channels = x.channels_first(options.layout).item()[0];
     require(channels == options.size, who, "x has ", channels, " channels, expected ", options.size, " = size  [x ", x.shape(), "]");
-    require(parameters.weight.has_value() == options.use_weight, who, "weight and use_weight disagree");
-    require(parameters.bias.has_value() == options.use_bias, who, "bias and use_bias disagree");
-    if (parameters.weight) {
-        check_per_channel(who, "weight", *parameters.weight, options.size);
-    }
-    if (parameters.bias) {
-        check_per_channel(who, "bias", *parameters.bias, options.size);
-    }
-    check_per_channel(who, "running_mean", mean, options.size);
-    check_per_channel(who, "running_var", variance, options.size);
     return x.item();
 }
 
@@ -72,7 +77,8 @@ template <class T, std::size_t K>
 void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, const BatchNormParameters<T>& parameters,
                 const View<const T, 1>& mean, const View<const T, 1>& variance, const Batch<T, K>& y, Workspace& workspace,
                 std::string_view who = "nn::ops::batch_norm") {
-    check_output(who, x, batch_norm_item(who, options, x, parameters, mean, variance), y);
+    check_output(who, x, batch_norm_item(who, options, x), y);
+    check_batch_norm_arrays(who, options, parameters, mean, variance);
     check_apart_or_same(who, y, x);
     check_apart(who, "y", y, "running_mean", Batch<const T, 1>(mean));
     check_apart(who, "y", y, "running_var", Batch<const T, 1>(variance));
@@ -99,7 +105,8 @@ template <class T, std::size_t K>
 void batch_norm_training(const BatchNormOptions& options, const Batch<const T, K>& x, const BatchNormParameters<T>& parameters,
                          const View<T, 1>& running_mean, const View<T, 1>& running_var, const Batch<T, K>& y, Workspace& workspace,
                          std::string_view who = "nn::ops::batch_norm_training") {
-    check_output(who, x, batch_norm_item<T>(who, options, x, parameters, running_mean, running_var), y);
+    check_output(who, x, batch_norm_item(who, options, x), y);
+    check_batch_norm_arrays<T>(who, options, parameters, running_mean, running_var);
     require(!x.empty(), who, "x has no elements to take statistics of  [x ", x.shape(), "]");
     check_apart(who, "y", y, "running_mean", Batch<T, 1>(running_mean));
     check_apart(who, "y", y, "running_var", Batch<T, 1>(running_var));
