@@ -75,7 +75,7 @@ auto call_plainly(const L& layer, const X& x, S& state, const C& context) {
 template <class L, class X, class S, class Y, class C>
 void call_into(const L& layer, const X& x, S& state, Y& y, Workspace& workspace, const C& context) {
     if constexpr (has_forward_into<L, ArgumentsOf<L, X, S, C>, Y>) {
-        std::apply([&](auto&... arguments) { layer.forward_into(arguments..., y, workspace); }, arguments_of(layer, x, state, context));
+        std::apply([&](auto&&... arguments) { layer.forward_into(arguments..., y, workspace); }, arguments_of(layer, x, state, context));
     } else {
         identity.forward_into(call_plainly(layer, x, state, context), y, workspace);
     }
@@ -89,7 +89,8 @@ struct Between {
 template <class L, class X, class S, class C>
     requires(operand<X>&& requires(const L& layer, const X& x) { layer.output_shape(extents_of(x)); })
 struct Between<L, X, S, C> {
-    using Result = ResultOfCall<L, X, S, C>;
+    // By a tensor, as in `call_plainly`: a user's call may know nothing of views, whatever its forward_into knows.
+    using Result = ResultOfCall<L, std::conditional_t<is_view<X>, Tensor<element_of<X>, rank_of<X>>, X>, S, C>;
     using Candidate = View<element_of<Result>, rank_of<Result>>;
     using type = std::conditional_t<has_forward_into<L, ArgumentsOf<L, X, S, C>, Candidate>, Candidate, NoState>;
 };
