@@ -6,8 +6,8 @@
 #define NN_VERSION_MINOR 1
 #define NN_VERSION_PATCH 0
 
-// Everything of nn lives in `nn::inline NN_ABI`, named after the version and after the compiler flags that change the code of an
-// inline function. Two versions of nn, or two files compiled with other -m flags, can then be linked into one program: the linker
+// Everything of nn lives in `nn::inline NN_ABI`, named after the version and after the compiler flags and macros that change the code of
+// an inline function. Two versions of nn, or two files compiled with other -m flags, can then be linked into one program: the linker
 // cannot pick the AVX2 copy of a function for a file that was compiled without AVX2.
 #if defined(__AVX512F__)
 #define NN_ABI_ISA _avx512
@@ -35,6 +35,12 @@
 #define NN_ABI_ERRORS _no_exceptions
 #endif
 
-#define NN_ABI_JOIN_(version, isa, math, errors) version##isa##math##errors
-#define NN_ABI_JOIN(version, isa, math, errors) NN_ABI_JOIN_(version, isa, math, errors)
-#define NN_ABI NN_ABI_JOIN(v0_1, NN_ABI_ISA, NN_ABI_MATH, NN_ABI_ERRORS)
+#if defined(NN_NO_SIMD)
+#define NN_ABI_SIMD _no_simd
+#else
+#define NN_ABI_SIMD
+#endif
+
+#define NN_ABI_JOIN_(version, isa, math, errors, simd) version##isa##math##errors##simd
+#define NN_ABI_JOIN(version, isa, math, errors, simd) NN_ABI_JOIN_(version, isa, math, errors, simd)
+#define NN_ABI NN_ABI_JOIN(v0_1, NN_ABI_ISA, NN_ABI_MATH, NN_ABI_ERRORS, NN_ABI_SIMD)
