@@ -31,7 +31,8 @@ struct SpeechOptions {
 /// The intervals of speech in a recording of `samples` samples. Speech that never pauses long enough ends with the recording.
 ///
 /// Source  get_speech_timestamps of silero-vad 6.2.3, without its cut at a maximal length (which is infinite by default).
-inline std::vector<Interval> speech_intervals(std::span<const float> probabilities, std::int64_t samples, const SpeechOptions& options = {}) {
+inline std::vector<Interval> speech_intervals(std::span<const float> probabilities, std::int64_t samples,
+                                              const SpeechOptions& options = {}) {
     std::vector<Interval> found;
     std::optional<std::int64_t> speech;  // where it began
     std::optional<std::int64_t> pause;   // where it may have ended

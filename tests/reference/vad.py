@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What PyPI's silero-vad, through ONNX Runtime, says about a recording: the truth of tests/examples/vad.cpp.
 
-    pip install "silero-vad[onnx-cpu]" onnx safetensors     # torch, of any kind, only holds the package's arrays
+    pip install "silero-vad[onnx-cpu]==6.2.3" onnx safetensors     # torch, of any kind, only holds the package's arrays
     python tests/reference/vad.py record silero_vad_16k.safetensors test.wav > tests/examples/vad_expected.txt
     python tests/reference/vad.py export onnx.safetensors
 
-The package's silero_vad_16k.safetensors (6.2.1 to 6.2.3) is another checkpoint of the same network than its ONNX and
+The package's silero_vad_16k.safetensors (6.2.1 to 6.2.3) holds other weights for the same network than its ONNX and
 TorchScript models (silero-vad issue 768). So `record` puts the file's arrays into the package's ONNX graph and runs that;
 `export` writes the ONNX model's own arrays under the file's names, for those who want what load_silero_vad() gives.
 
