@@ -53,6 +53,7 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
     Backward backward;
 
     static constexpr bool carries = detail::carries<Forward> || detail::carries<Backward>;
+    static constexpr bool takes_resets = false;
     static constexpr bool needs_state = detail::needs_state<Forward> || detail::needs_state<Backward>;
     static constexpr bool allocation_free = detail::is_allocation_free<Forward>() && detail::is_allocation_free<Backward>();
 

@@ -122,12 +122,14 @@ void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<
 template <std::size_t I = 0, class Layers, class States, class X, class Y, class C>
 void call_chain_into(const Layers& layers, const States& states, const X& x, Y& y, Workspace& workspace, const C& context,
                      std::array<std::byte*, 2> buffers = {}) {
-    const auto& layer = std::get<I>(layers);
-    auto& state = std::get<I>(states);
-    using L = std::remove_cvref_t<decltype(layer)>;
-    if constexpr (I + 1 == std::tuple_size_v<Layers>) {
-        call_into(layer, x, state, y, workspace, context);
+    if constexpr (std::tuple_size_v<Layers> == 0) {
+        identity.forward_into(x, y, workspace);
+    } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
+        call_into(std::get<I>(layers), x, std::get<I>(states), y, workspace, context);
     } else {
+        const auto& layer = std::get<I>(layers);
+        auto& state = std::get<I>(states);
+        using L = std::remove_cvref_t<decltype(layer)>;
         using V = typename Between<L, X, std::remove_reference_t<decltype(state)>, C>::type;
         if constexpr (!is_view<V>) {
             call_chain_into<I + 1>(layers, states, call_plainly(layer, x, state, context), y, workspace, context);

@@ -46,6 +46,13 @@ template <class L>
     requires requires { L::carries; }
 inline constexpr bool carries<L> = L::carries;
 
+/// Whether a carrying layer may be given resets.
+template <class L>
+inline constexpr bool takes_resets = carries<L>;
+template <class L>
+    requires requires { L::takes_resets; }
+inline constexpr bool takes_resets<L> = L::takes_resets;
+
 /// Whether the layer cannot be called without a state: it has statistics. A carrying layer starts from zeros.
 template <class L>
 inline constexpr bool needs_state = stateful<L> && !carries<L>;
@@ -203,7 +210,7 @@ constexpr bool takes() {
             writable = !std::is_const_v<std::remove_reference_t<A>>;
             next(state, writable || !carries<L>);
         } else if constexpr (resets<A>) {
-            next(resets_, carries<L> && stage == state);
+            next(resets_, takes_resets<L> && stage == state);
         } else {
             next(mode_, mode<A> && (stage == nothing || writable));
         }

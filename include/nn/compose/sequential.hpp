@@ -56,6 +56,7 @@ struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), La
     std::tuple<Layers...> layers;
 
     static constexpr bool carries = (detail::carries<Layers> || ...);
+    static constexpr bool takes_resets = carries && ((!detail::carries<Layers> || detail::takes_resets<Layers>) && ...);
     static constexpr bool needs_state = (detail::needs_state<Layers> || ...);
     static constexpr bool allocation_free = (detail::is_allocation_free<Layers>() && ...);
 
@@ -93,5 +94,7 @@ private:
 
 template <class... Layers>
 Sequential(Layers...) -> Sequential<Layers...>;
+template <class... Layers>
+Sequential(Sequential<Layers...>) -> Sequential<Sequential<Layers...>>;  // a layer like any other, not a copy
 
 }  // namespace nn::inline NN_ABI

@@ -86,8 +86,8 @@ PoolPlan<N> pool_plan(std::string_view who, const PoolOptions<N>& options, const
         const Pad pad = options.padding.resolve(axis, window.input, window.kernel, window.stride, 1);
         window.place(pad);
         plan.padded_end[place] = saturating_add(window.input, pad.after);
-        const index_t rest = saturating_add(plan.padded_end[place], pad.before) - window.kernel;  // cells past the first window
-        if (options.ceil_mode && rest > 0 && rest % window.stride != 0 && window.position(window.output, 0) < window.input) {
+        const index_t rest = saturating_add(plan.padded_end[place], pad.before) - window.kernel;  // cells past the first window, or missing
+        if (options.ceil_mode && rest > -window.stride && rest % window.stride != 0 && window.position(window.output, 0) < window.input) {
             ++window.output;
         }
     }
