@@ -493,6 +493,11 @@ TEST_CASE("safetensors: what is deep, long or meant for a terminal makes a short
           R"(tensor "a": data_offsets are 1000001 numbers, expected 2)");
     CHECK(refusal(scratch, bytes_of("{\"" + std::string(many, 'n') + "\":0}", 0)) ==
           '"' + std::string(100, 'n') + "\"... is 0, expected an object");
+    std::string texts = R"("":"")";
+    for (std::size_t i = 0; i < many; ++i) {
+        texts += R"(,"":"")";
+    }
+    CHECK(refusal(scratch, bytes_of(R"({"__metadata__":{)" + texts + "}}", 0)) == "__metadata__ has more than 10000 entries");
     CHECK_THAT(refusal(scratch, bytes_of("{" + std::string(many, '9'), 0)), ContainsSubstring("is not JSON at its byte"));
     CHECK(refusal(scratch, bytes_of("{\"\x7f\xc2\x9b\\u001b[2J\\n\":0}", 0)) == R"("\u007f\u009b\u001b[2J\n" is 0, expected an object)");
 }

@@ -95,7 +95,10 @@ std::string misfits(const SafetensorsFile& file, const Net& net, const State&...
     for (auto name = taken.begin(); (name = std::adjacent_find(name, taken.end())) != taken.end(); ++name) {
         twice.add(in_quotes(*name));
     }
-    const std::vector<std::string> known_statistics = sizeof...(State) == 0 ? statistics_of(net) : std::vector<std::string>{};
+    std::vector<std::string> known_statistics;
+    if constexpr (sizeof...(State) == 0) {
+        known_statistics = statistics_of(net);
+    }
     for (const std::string& name : file.names()) {
         if (!std::binary_search(taken.begin(), taken.end(), name)) {
             unused.add(in_quotes(name));
@@ -171,11 +174,11 @@ inline std::string safetensors_head(std::string_view file, const std::vector<Out
             fail_file(who, file, "the name ", in_quotes(tensor.name), " of a tensor is not UTF-8");
         }
         header += header.size() > 1 ? "," : "";
-        header += text + ":{\"dtype\":\"" + std::string(tensor.dtype->name) + "\",\"shape\":[";
+        header += text + R"(:{"dtype":")" + std::string(tensor.dtype->name) + R"(","shape":[)";
         for (std::size_t axis = 0; axis < tensor.shape.size(); ++axis) {
             header += (axis == 0 ? "" : ",") + std::to_string(tensor.shape[axis]);
         }
-        header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.bytes) + "]}";
+        header += R"(],"data_offsets":[)" + std::to_string(offset) + "," + std::to_string(offset + tensor.bytes) + "]}";
         offset += tensor.bytes;
     }
     header += "}";

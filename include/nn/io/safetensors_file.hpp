@@ -54,7 +54,8 @@ private:
 /// What it returns as a span or a view of text refers to it. Its calls are const and may be made from many threads.
 ///
 /// Errors  file_error: what cannot be read, and whatever the format does not allow, down to the last byte.
-/// Cost    the memory of the file, and no more whatever its header claims: every length is compared with the file's before it is used.
+/// Cost    the memory of the data and a few times that of the header, whatever the header claims: every length is compared with the
+///         file's before it is used.
 class SafetensorsFile {
 public:
     explicit SafetensorsFile(const std::filesystem::path& path) : path_(path.string()) {

@@ -30,6 +30,7 @@ namespace nn::inline NN_ABI::detail {
 
 inline constexpr index_t most_header_bytes = 100'000'000;  // the reference implementation's
 inline constexpr std::size_t most_axes = 64;               // numpy's
+inline constexpr std::size_t most_metadata = 10'000;       // texts for people; a few dozen in files of today
 inline constexpr std::string_view metadata_name = "__metadata__";
 
 /// Text from a file as an error shows it: in quotes, in ASCII, cut when long, so that no file makes the error more than one short line.
@@ -91,6 +92,9 @@ public:
         }
         key_ = std::move(text);
         if (place_ == Place::metadata) {
+            if (metadata_keys_.size() == most_metadata) {
+                fail(metadata_name, " has more than ", most_metadata, " entries");
+            }
             metadata_keys_.push_back(key_);
             return true;
         }
