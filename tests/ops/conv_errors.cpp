@@ -208,6 +208,11 @@ TEST_CASE("conv: an output whose elements share memory is refused") {
         call.y = Strided<float>({2, 5, 6, 8}, {.order = {}, .reversed = {}, .broadcast = {false, false, false, true}, .gap = {}});
         CHECK(call() == "nn::ops::conv: y has stride 0 along axis 3, so that its elements share memory  [y (2, 5, 6, 8)]");
     }
+    SECTION("but not one without elements, whose strides xtensor gives as 0") {
+        call.options.padding = {{-4, -4}};
+        call.y = Strided<float>({2, 5, 6, 0}, {.order = {}, .reversed = {}, .broadcast = {true, true, true, true}, .gap = {}});
+        CHECK(call() == "no error");
+    }
     SECTION("but not an axis of one element") {
         call.x = Strided<float>({1, 5, 4, 10});
         call.y = Strided<float>({1, 5, 6, 8}, {.order = {}, .reversed = {}, .broadcast = {true, false, false, false}, .gap = {}});
