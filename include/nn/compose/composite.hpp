@@ -15,6 +15,7 @@
 #include <nn/compose/parameters.hpp>
 #include <nn/core/mode.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/layers/call.hpp>
 #include <nn/tensor.hpp>
 
 namespace nn::inline NN_ABI::detail {
@@ -254,10 +255,24 @@ private:
 
     template <class X, class Y, class... Extra>
     void run_into(const X& x, Y& y, Workspace& workspace, Extra&... extra) const {
+        (check_apart_from_state(y, extra), ...);
         run(
             workspace,
             [&](const auto& layers, const auto& states, const auto& context) { L::into(layers, states, x, y, workspace, context); },
             extra...);
+    }
+
+    /// Refuses a y on the state of any child: but for the last they see y never, and that one not the states of the others.
+    template <class Y, class A>
+    static void check_apart_from_state(Y& y, A& extra) {
+        if constexpr (is_state_of<L, A> && in_memory<Y>) {
+            const Operand<Y> out(y);
+            const auto target = out.template batch<0>(L::who, "y");
+            for_each_tensor(extra, [&](auto& tensor) {
+                const auto part = view_of(tensor);
+                check_apart(L::who, "y", target, "the state", Batch<std::remove_pointer_t<decltype(part.data)>, 0>(part));
+            });
+        }
     }
 
     /// Calls `f(children, states, context)`; a state that the call writes is put back if it throws.

@@ -4,6 +4,7 @@
 #include <concepts>     // std::floating_point
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
+#include <string_view>  // std::string_view
 #include <tuple>        // std::tie
 #include <type_traits>  // std::is_same_v
 #include <utility>      // std::move
@@ -76,6 +77,8 @@ struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActiv
 private:
     friend detail::Composite<ConvNormActivation>;
     friend detail::Chain<ConvNormActivation>;
+
+    static constexpr std::string_view who = "nn::ConvNormActivation";
 
     auto children() const { return std::tie(conv, norm, activation); }
     static auto child_states(auto& state) { return std::tie(detail::no_state, state.norm, detail::no_state); }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>  // std::size_t
-#include <tuple>    // std::tuple
-#include <utility>  // std::move
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+#include <tuple>        // std::tuple
+#include <utility>      // std::move
 
 #include <nn/compose/chain.hpp>
 #include <nn/core/mode.hpp>
@@ -83,6 +84,8 @@ struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), La
 private:
     friend detail::Composite<Sequential>;
     friend detail::Chain<Sequential>;
+
+    static constexpr std::string_view who = "nn::Sequential";
 
     auto children() const {
         return std::apply([](const auto&... layer) { return std::tie(layer...); }, layers);

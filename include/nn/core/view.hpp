@@ -127,7 +127,7 @@ public:
             }
             if (inner == 1) {
                 stride_ = strides[axis];
-            } else if (strides[axis] != stride_ * inner) {
+            } else if (inner != 0 && (strides[axis] / inner != stride_ || strides[axis] % inner != 0)) {  // their product may overflow
                 uniform_ = false;
             }
             inner = saturating_multiply(inner, shape[axis]);

@@ -102,6 +102,7 @@ void check_conv_parameters(std::string_view who, const ConvOptions<N>& options, 
 /// The numbers of a convolution over x, checked.
 template <class T, std::size_t N>
 kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& options, const Batch<const T, N + 1>& x) {
+    check_conv_options(who, options);  // a layer's options may have been assigned since; what follows divides by them
     const Shape<N + 1> item = channels_first(x.item(), options.layout);
     require(item[0] == options.in_channels, who, "x has ", item[0], " channels, expected ", options.in_channels,
             " = weight.shape[1] · groups  [x ", x.shape(), ", weight ", conv_weight_shape(options), ", groups ", options.groups, "]");
