@@ -180,7 +180,7 @@ class Lines:
             cx, cy = larger.width / 2, larger.height / 2
             cos, sin = np.cos(angle), np.sin(angle)
             a, b, d, e = cos, -sin + slant * cos, sin, cos + slant * sin
-            image = larger.transform(larger.size, Image.Transform.AFFINE, (a, b, cx - a * cx - b * cy, d, e, cy - d * cx - e * cy), Image.Resampling.BICUBIC)
+            image = larger.transform(larger.size, Image.Transform.AFFINE, (a, b, cx - a * cx - b * cy, d, e, cy - d * cx - e * cy), Image.Resampling.BILINEAR)
         return image
 
     def frame(self, cover, size):
