@@ -9,6 +9,13 @@ quietly() {
     }
 }
 
+# For setup, whose apt and missing it sees. An update fails over any one source, and succeeds without a network: it is the installation
+# that counts, and what both said is shown together.
+install_missing() {
+    "${apt[@]}" update || true
+    "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
+}
+
 # setup PACKAGE…: installs the Debian packages that are missing, as root or through sudo, and picks the quickest tools there are.
 setup() {
     local package missing=() as_root=()
@@ -20,12 +27,17 @@ setup() {
         echo "nn: no apt-get here, taking it for granted that there is what these packages hold: $*" >&2
     fi
     if ((${#missing[@]})); then
-        [[ $(id -u) == 0 ]] || as_root=(sudo)
+        if [[ $(id -u) != 0 ]]; then
+            as_root=(sudo)
+            if ! command -v sudo >/dev/null; then
+                echo "nn: neither root nor sudo; have these packages installed first: ${missing[*]}" >&2
+                return 1
+            fi
+        fi
         echo "nn: installing with apt-get: ${missing[*]}" >&2
         # Another apt may be at work: wait for its lock instead of failing.
         local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
-        quietly "${apt[@]}" update
-        quietly "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
+        quietly install_missing
     fi
 
     if command -v ninja >/dev/null; then
