@@ -59,6 +59,10 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
 
     Bidirectional(Forward forward_, Backward backward_) : forward(std::move(forward_)), backward(std::move(backward_)) {}
 
+    auto initial_state() const requires(!carries && (detail::stateful<Forward> || detail::stateful<Backward>)) {
+        return BidirectionalState<detail::StateOf<Forward>, detail::StateOf<Backward>>{detail::initial_state_of(forward, 0),
+                                                                                       detail::initial_state_of(backward, 0)};
+    }
     auto initial_state(index_t batch) const requires carries {
         return BidirectionalState<detail::StateOf<Forward>, detail::StateOf<Backward>>{detail::initial_state_of(forward, batch),
                                                                                        detail::initial_state_of(backward, batch)};
