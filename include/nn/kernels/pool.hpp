@@ -67,7 +67,9 @@ template <class Op, class T, std::size_t R>
 void pool(const std::array<WindowAxis, R>& axes, const View<const T, R>& x, const View<T, R>& y) {
     const WindowAxis& axis = axes[0];
     if constexpr (R == 1) {
-        for (index_t tap = 0; tap < axis.kernel; ++tap) {
+        // From the first tap that lies on a cell in the last window to the last that does in the first: not all, a window may be far wider.
+        const index_t last = detail::taps_inside(axis, 0).last;
+        for (index_t tap = detail::taps_inside(axis, axis.output - 1).first; tap < last; ++tap) {
             const detail::Range windows = detail::windows_inside(axis, tap);
             for (index_t o = windows.first; o < windows.last; ++o) {
                 y(o) = Op::join(y(o), x(axis.position(o, tap)));
