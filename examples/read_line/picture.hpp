@@ -6,17 +6,18 @@
 #include <fcntl.h>   // open
 #include <unistd.h>  // dup, dup2, close
 
-#include <algorithm>   // std::clamp, std::max, std::min
-#include <array>       // std::array
-#include <cmath>       // std::floor, std::ceil
-#include <cstddef>     // std::size_t
-#include <cstdint>     // std::uint8_t
-#include <cstdio>      // std::fflush
-#include <filesystem>  // std::filesystem::path
-#include <memory>      // std::unique_ptr
-#include <stdexcept>   // std::runtime_error
-#include <string>      // std::to_string
-#include <vector>      // std::vector
+#include <algorithm>     // std::clamp, std::max, std::min
+#include <array>         // std::array
+#include <cmath>         // std::floor, std::ceil
+#include <cstddef>       // std::size_t
+#include <cstdint>       // std::uint8_t
+#include <cstdio>        // std::fflush
+#include <filesystem>    // std::filesystem::path
+#include <memory>        // std::unique_ptr
+#include <stdexcept>     // std::runtime_error
+#include <string>        // std::to_string
+#include <system_error>  // std::error_code
+#include <vector>        // std::vector
 
 #include <leptonica/allheaders.h>
 
@@ -74,10 +75,7 @@ using PixPointer = std::unique_ptr<Pix, PixDeleter>;
 
 /// The file as 32 bits a pixel, or null.
 inline PixPointer read_pix(const char* path) {
-    PixPointer pix(pixRead(path));
-    if (pix && pixGetColormap(pix.get()) != nullptr) {
-        pix.reset(pixRemoveColormap(pix.get(), REMOVE_CMAP_WITH_ALPHA));
-    }
+    const PixPointer pix(pixRead(path));
     return PixPointer(pix ? pixConvertTo32(pix.get()) : nullptr);
 }
 
@@ -87,8 +85,9 @@ inline PixPointer read_pix(const char* path) {
 ///
 /// Errors  std::runtime_error: no such file, not a picture or a damaged one, or more than `most_pixels`.
 inline Picture decode(const std::filesystem::path& path) {
-    if (!std::filesystem::is_regular_file(path)) {
-        throw std::runtime_error("no such file");
+    std::error_code error;
+    if (const auto status = std::filesystem::status(path, error); !is_regular_file(status)) {
+        throw std::runtime_error(exists(status) ? "not a file" : error.message());
     }
     const detail::Silence silence;
     setMsgSeverity(L_SEVERITY_NONE);

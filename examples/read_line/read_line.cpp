@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,11 +24,10 @@ const std::string usage = "usage: read_line [--verbose] [--weights FILE] IMAGE..
 
 void complain(const std::string& what) { std::fprintf(stderr, "read_line: %s\n", what.c_str()); }
 
-void read(const read_line::Reader& reader, const std::string& path, bool verbose) {
+std::string read(const read_line::Reader& reader, const std::string& path, bool verbose) {
     const auto line = read_line::normalise(read_line::decode(std::filesystem::path(path)));
     if (!verbose) {
-        std::puts(read_line::to_string(read_line::decode(reader(line))).c_str());
-        return;
+        return read_line::to_string(read_line::decode(reader(line)));
     }
     std::fprintf(stderr, "%s: %zu x %zu\n", path.c_str(), line.shape(2), line.shape(1));
     const auto scores = reader(line, [](std::size_t i, double milliseconds) {
@@ -37,7 +37,13 @@ void read(const read_line::Reader& reader, const std::string& path, bool verbose
     for (const auto& [character, confidence] : text) {
         std::fprintf(stderr, "  '%c' %.3f\n", character, static_cast<double>(confidence));
     }
-    std::puts(read_line::to_string(text).c_str());
+    return read_line::to_string(text);
+}
+
+void print(const std::string& line) {
+    if (std::puts(line.c_str()) == EOF || std::fflush(stdout) != 0) {
+        throw std::runtime_error("standard output cannot be written");
+    }
 }
 
 }  // namespace
@@ -52,7 +58,7 @@ int main(int argc, char** argv) {
             verbose = true;
         } else if (argument == "--weights" && i + 1 < argc) {
             weights = argv[++i];
-        } else if (argument.starts_with("--")) {
+        } else if (argument.starts_with("-")) {
             complain(std::string(argument) + ": no such option, or nothing after it; " + usage);
             return 1;
         } else {
@@ -67,12 +73,15 @@ int main(int argc, char** argv) {
         const read_line::Reader reader(weights);
         int status = 0;
         for (const std::string& picture : pictures) {
+            std::string line;
             try {
-                read(reader, picture, verbose);
+                line = read(reader, picture, verbose);
             } catch (const std::exception& error) {
                 complain(picture + ": " + error.what());
                 status = 1;
+                continue;
             }
+            print(line);
         }
         return status;
     } catch (const std::exception& error) {

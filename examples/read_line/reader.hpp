@@ -69,6 +69,7 @@ public:
 
 private:
     using Network = decltype(network());
+    static_assert(std::size(layer_names) == std::tuple_size_v<decltype(Network::layers)>);
 
     template <std::size_t I>
     auto step_by_step(const auto& x, auto& state, const auto& report) const {

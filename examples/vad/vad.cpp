@@ -32,8 +32,8 @@ vad::Silero load(const std::string& path) {
 }
 
 void run(const std::string& weights, const std::string& audio, bool print_probabilities) {
-    const vad::Silero network = load(weights);
     vad::Recording recording(audio);
+    const vad::Silero network = load(weights);
 
     auto state = network.initial_state();
     nn::Workspace workspace;
@@ -57,7 +57,7 @@ void run(const std::string& weights, const std::string& audio, bool print_probab
             std::printf("%.3f %.3f\n", seconds(speech.first), seconds(speech.last));
         }
     }
-    if (std::fflush(stdout) != 0) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
         throw std::runtime_error("standard output cannot be written");
     }
 }
