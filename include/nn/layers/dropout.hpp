@@ -32,9 +32,7 @@ struct Dropout {
 
     static constexpr bool carries = false;
 
-    explicit Dropout(const DropoutOptions& options_ = {}) : options(options_) {
-        require<std::invalid_argument>(options.rate >= 0 && options.rate <= 1, who, "rate ", options.rate, ", expected 0 … 1");
-    }
+    explicit Dropout(const DropoutOptions& options_ = {}) : options(options_) { check_rate(); }
 
     template <operand X>
         requires std::floating_point<element_of<X>>
@@ -43,10 +41,12 @@ struct Dropout {
         requires std::floating_point<element_of<X>>
     auto operator()(const X& x, Training<Engine> mode) const { return detail::evaluate(drop<element_of<X>>(*mode.engine), x); }
     template <in_memory X, output_of<element_of<X>> Y>
+        requires std::floating_point<element_of<X>>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(copy<element_of<X>>(), x, y, workspace);
     }
     template <in_memory X, random_engine Engine, output_of<element_of<X>> Y>
+        requires std::floating_point<element_of<X>>
     void forward_into(const X& x, Training<Engine> mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(drop<element_of<X>>(*mode.engine), x, y, workspace);
     }
@@ -57,6 +57,10 @@ struct Dropout {
 
 private:
     static constexpr std::string_view who = "nn::Dropout";
+
+    void check_rate() const {
+        require<std::invalid_argument>(options.rate >= 0 && options.rate <= 1, who, "rate ", options.rate, ", expected 0 … 1");
+    }
 
     template <class T, class Run>
     static auto elementwise(Run run) {
@@ -75,6 +79,7 @@ private:
     template <class T, class Engine>
     auto drop(Engine& engine) const {
         return elementwise<T>([this, &engine](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) {
+            check_rate();
             check_output(who, x, Shape<0>{}, y);
             check_apart_or_same(who, y, x);
             std::bernoulli_distribution dropped(options.rate);
