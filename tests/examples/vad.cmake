@@ -10,7 +10,9 @@ set(text ${NN_SCRATCH}/text)
 
 # write_wav(<name> <channels> <rate>): two samples; the numbers are little-endian, for printf.
 function(write_wav name channels rate)
-    set(format "RIFF\\050\\0\\0\\0WAVEfmt \\020\\0\\0\\0\\001\\0${channels}\\0${rate}\\0\\0\\0\\0\\0\\0\\002\\0\\020\\0data\\004\\0\\0\\0\\0\\0\\0\\0")
+    string(CONCAT format "RIFF\\050\\0\\0\\0WAVE" #
+           "fmt \\020\\0\\0\\0\\001\\0${channels}\\0${rate}\\0\\0\\0\\0\\0\\0\\002\\0\\020\\0" #
+           "data\\004\\0\\0\\0\\0\\0\\0\\0")
     execute_process(COMMAND printf ${format} OUTPUT_FILE ${NN_SCRATCH}/${name}.wav COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 write_wav(good "\\001" "\\200\\076") # 16000
