@@ -42,9 +42,7 @@ struct Dropout {
     auto operator()(const X& x, Training<Engine> mode) const { return detail::evaluate(drop<element_of<X>>(*mode.engine), x); }
     template <in_memory X, output_of<element_of<X>> Y>
         requires std::floating_point<element_of<X>>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(copy<element_of<X>>(), x, y, workspace);
-    }
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(copy<element_of<X>>(), x, y, workspace); }
     template <in_memory X, random_engine Engine, output_of<element_of<X>> Y>
         requires std::floating_point<element_of<X>>
     void forward_into(const X& x, Training<Engine> mode, Y&& y, Workspace& workspace) const {
