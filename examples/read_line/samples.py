@@ -16,7 +16,7 @@ SAMPLES = (
     ("scan.png", "Charis", "CharisSIL-Regular", 38, ((236, 232, 222), (52, 48, 46)), "The ship sailed on 3 May 1887."),
     ("photo.jpg", "Lato", "Lato-Medium", 30, ((246, 214, 150), (40, 60, 110)), "Open Mon-Fri, 9:30 to 18:00"),
     ("short.png", "Clear Sans", "ClearSans-Bold", 48, PAPER, "Gate 7"),
-    ("small.pgm", "Gentium", "GentiumPlus-Regular", 15, PAPER, "See also (p. 42) & Table 3"),
+    ("small.pgm", "Gentium", "GentiumPlus-Regular", 14, PAPER, "See also (p. 42) & Table 3"),
     ("italic.png", "Vollkorn", "Vollkorn-Italic", 32, ((250, 250, 245), (20, 20, 20)), '"Why not?" she said;'),
     ("poster.ppm", "Cabin", "Cabin-Bold", 44, ((176, 30, 48), (255, 244, 214)), "50% OFF TODAY!"),
     ("address.png", "Inconsolata", "Inconsolata", 22, ((200, 206, 214), (60, 70, 80)), "j.doe+tax@mail.example.org"),
