@@ -43,24 +43,6 @@ auto call(const L& layer, const X& x, S& state, const C& context) {
 template <class L, class X, class S, class C>
 using ResultOfCall = decltype(call(std::declval<const L&>(), std::declval<const X&>(), std::declval<S&>(), std::declval<const C&>()));
 
-/// The layers from I on.
-template <std::size_t I = 0, class Layers, class States, class X, class C>
-auto call_chain(const Layers& layers, const States& states, const X& x, const C& context) {
-    if constexpr (std::tuple_size_v<Layers> == 0) {
-        return materialised(x);
-    } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
-        return call(std::get<I>(layers), x, std::get<I>(states), context);
-    } else {
-        return call_chain<I + 1>(layers, states, call(std::get<I>(layers), x, std::get<I>(states), context), context);
-    }
-}
-
-template <class L, class Arguments, class Y>
-inline constexpr bool has_forward_into = false;
-template <class L, class... A, class Y>
-    requires requires(const L& layer, A... arguments, Y& y, Workspace& workspace) { layer.forward_into(arguments..., y, workspace); }
-inline constexpr bool has_forward_into<L, std::tuple<A...>, Y> = true;
-
 /// y = layer(x), as a value, of a plain callable, which knows tensors but not views.
 template <class L, class X, class S, class C>
 auto call_plainly(const L& layer, const X& x, S& state, const C& context) {
@@ -70,6 +52,34 @@ auto call_plainly(const L& layer, const X& x, S& state, const C& context) {
         return call(layer, x, state, context);
     }
 }
+
+/// y = layer(x), as a value, of any layer. Only one with a forward_into is expected to know views.
+template <class L, class X, class S, class C>
+auto call_value(const L& layer, const X& x, S& state, const C& context) {
+    if constexpr (names_forward_into<L>()) {
+        return call(layer, x, state, context);
+    } else {
+        return call_plainly(layer, x, state, context);
+    }
+}
+
+/// The layers from I on.
+template <std::size_t I = 0, class Layers, class States, class X, class C>
+auto call_chain(const Layers& layers, const States& states, const X& x, const C& context) {
+    if constexpr (std::tuple_size_v<Layers> == 0) {
+        return materialised(x);
+    } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
+        return call_value(std::get<I>(layers), x, std::get<I>(states), context);
+    } else {
+        return call_chain<I + 1>(layers, states, call_value(std::get<I>(layers), x, std::get<I>(states), context), context);
+    }
+}
+
+template <class L, class Arguments, class Y>
+inline constexpr bool has_forward_into = false;
+template <class L, class... A, class Y>
+    requires requires(const L& layer, A... arguments, Y& y, Workspace& workspace) { layer.forward_into(arguments..., y, workspace); }
+inline constexpr bool has_forward_into<L, std::tuple<A...>, Y> = true;
 
 /// y = layer(x) into y: by forward_into where the layer has it.
 template <class L, class X, class S, class Y, class C>

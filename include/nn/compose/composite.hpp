@@ -68,13 +68,19 @@ struct ForwardInto {
 template <class L>
 struct WithForwardInto : L, ForwardInto {};
 template <class L>
-constexpr bool is_allocation_free() {
-    if constexpr (requires { L::allocation_free; }) {
-        return L::allocation_free;
-    } else if constexpr (std::is_class_v<L> && !std::is_final_v<L>) {
+constexpr bool names_forward_into() {
+    if constexpr (std::is_class_v<L> && !std::is_final_v<L>) {
         return !requires { &WithForwardInto<L>::forward_into; };
     } else {
         return false;
+    }
+}
+template <class L>
+constexpr bool is_allocation_free() {
+    if constexpr (requires { L::allocation_free; }) {
+        return L::allocation_free;
+    } else {
+        return names_forward_into<L>();
     }
 }
 
