@@ -5,7 +5,7 @@
 #include <optional>     // std::optional
 #include <string>       // std::string
 #include <string_view>  // std::string_view
-#include <type_traits>  // std::remove_const_t
+#include <type_traits>  // std::bool_constant, std::remove_const_t
 
 #include <nn/core/index.hpp>
 #include <nn/tensor.hpp>
@@ -35,7 +35,7 @@ concept has_members = requires(X& x) {
 /// A state that every call rewrites (LSTM, GRU): no statistics, and never in a file.
 template <class X>
 concept carried_state = requires {
-    requires std::remove_const_t<X>::carried;
+    requires std::bool_constant<std::remove_const_t<X>::carried>::value;  // a user's member may bear the name
 };
 
 /// The dotted name of a member on the way down to it.
