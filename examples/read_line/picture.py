@@ -42,6 +42,8 @@ def gray(image):
     """PIL image -> (rows, columns) uint8."""
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"more than {MOST_PIXELS} pixels")
+    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion clips them at 255
+        image = Image.fromarray((np.asarray(image, dtype=np.int64) >> 8).astype(np.uint8))
     rgba = np.asarray(image.convert("RGBA"), dtype=np.int64)
     alpha = rgba[..., 3:]
     r, g, b = np.moveaxis((rgba[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255, -1, 0)
