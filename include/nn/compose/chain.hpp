@@ -105,6 +105,23 @@ struct Between<L, X, S, C> {
     using type = std::conditional_t<has_forward_into<L, ArgumentsOf<L, X, S, C>, Candidate>, Candidate, NoState>;
 };
 
+/// Whether every layer of a chain can say what x of R axes becomes.
+template <std::size_t R, class... Layers>
+inline constexpr bool says_shape = true;
+template <std::size_t R, class L, class... Layers>
+inline constexpr bool says_shape<R, L, Layers...> = [] {
+    if constexpr (requires(const L& layer, const Shape<R>& x) { layer.output_shape(x); }) {
+        using Result = decltype(std::declval<const L&>().output_shape(std::declval<const Shape<R>&>()));
+        return says_shape<std::tuple_size_v<Result>, Layers...>;
+    } else {
+        return false;
+    }
+}();
+template <std::size_t R, class Layers>
+inline constexpr bool chain_says_shape = false;
+template <std::size_t R, class... Layers>
+inline constexpr bool chain_says_shape<R, std::tuple<Layers...>> = says_shape<R, std::remove_cvref_t<Layers>...>;
+
 /// What x of this shape becomes behind all layers; only when every layer can say it.
 template <std::size_t I = 0, class Layers, std::size_t R>
 auto shape_after_chain(const Layers& layers, const Shape<R>& x) {
@@ -169,10 +186,9 @@ struct Chain : Composite<L> {
     }
 
     /// What x of this shape becomes; only when every layer can say it.
-    template <std::size_t R>
-    auto output_shape(const Shape<R>& x) const {
-        return shape_after_chain(static_cast<const L&>(*this).children(), x);
-    }
+    template <std::size_t R, class Self = L>
+        requires chain_says_shape<R, decltype(std::declval<const Self&>().children())>
+    auto output_shape(const Shape<R>& x) const { return shape_after_chain(static_cast<const L&>(*this).children(), x); }
 };
 
 }  // namespace nn::inline NN_ABI::detail

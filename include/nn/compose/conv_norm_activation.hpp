@@ -87,7 +87,7 @@ private:
 /// A block of a convolution, a norm and an activation; `engine` draws the convolution's parameters.
 ///
 ///     nn::conv_norm_activation<float, 2>({.in_channels = 3, .out_channels = 16}, nn::BatchNorm2d<float>({.size = 16}), nn::relu, rng)
-template <std::floating_point T, std::size_t N, class Norm, class Activation, initialiser Engine>
+template <std::floating_point T, std::size_t N, class Norm, class Activation, engine_or_none Engine>
 auto conv_norm_activation(const ConvNormActivationOptions<N>& options, Norm norm, Activation activation, Engine&& engine) {
     const ConvOptions<N> conv{.in_channels = options.in_channels,
                               .out_channels = options.out_channels,

@@ -17,7 +17,7 @@ struct NoInit {};
 inline constexpr NoInit no_init{};
 
 template <class E>
-concept initialiser = random_engine<E> || std::same_as<std::remove_cvref_t<E>, NoInit>;
+concept engine_or_none = random_engine<E> || std::same_as<std::remove_cvref_t<E>, NoInit>;
 
 /// The mode of a call in training: BatchNorm uses the batch's statistics and updates its own; Dropout draws from the engine.
 /// Without a mode a call is inference.

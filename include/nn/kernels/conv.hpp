@@ -8,6 +8,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/gemm.hpp>
 #include <nn/kernels/window.hpp>
 
@@ -18,6 +19,23 @@ template <std::size_t N>
 struct ConvPlan {
     std::array<WindowAxis, N> axes;
     index_t groups = 1;
+    /// For the adjoint of a convolution that pads: the result is that of the padded image, and window o of an axis is added to the cell
+    /// of y that its padding, position o − p₀, is a copy of. `input` is the extent of y.
+    std::optional<std::array<WindowAxis, N>> folds = std::nullopt;
+
+    /// The cell of y along an axis that a window belongs to, or −1.
+    index_t cell(std::size_t axis, index_t window) const {
+        return folds ? (*folds)[axis].cell((*folds)[axis].position(window, 0)) : window;
+    }
+
+    /// ΠM
+    constexpr index_t windows() const {
+        index_t count = 1;
+        for (const WindowAxis& axis : axes) {
+            count *= axis.output;
+        }
+        return count;
+    }
 
     /// ΠK
     constexpr index_t taps() const {
@@ -155,7 +173,7 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<co
     const index_t outputs = y.item()[0] / plan.groups;
     const index_t channels = x.item()[0] / plan.groups;
     const index_t depth = weight.shape[1];
-    const index_t positions = element_count(y.leading()) * element_count(std::span(y.item()).subspan(1));
+    const index_t positions = y.count() * plan.windows();
     const index_t at_once = detail::columns_at_once<T>(depth);
 
     const auto frame = workspace.frame();
@@ -163,6 +181,14 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<co
     T* const columns = frame.template take<T>(at_once * depth);
     index_t* const target = frame.template take<index_t>(at_once);  // of each column, from y's first element
 
+    const auto shift = [&](index_t output) { return bias ? (*bias)(output) : T(0); };
+    if (plan.folds) {
+        for (index_t item = 0; item < y.count(); ++item) {
+            for (index_t output = 0; output < y.item()[0]; ++output) {
+                transform(at(y[item], output), [&] { return shift(output); });
+            }
+        }
+    }
     for (index_t group = 0; group < plan.groups; ++group) {
         pack<tile_rows>(slice(weight, group * outputs, outputs), packed_weight);
         for (index_t first = 0; first < positions; first += at_once) {
@@ -175,7 +201,7 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<co
                 const detail::OutputPosition<N> position = detail::output_position(plan.axes, first + column);
                 target[column] = y[position.item].data - y.data();
                 for (std::size_t axis = 0; axis < N; ++axis) {
-                    target[column] += position.window[axis] * y.item_strides()[axis + 1];
+                    target[column] += plan.cell(axis, position.window[axis]) * y.item_strides()[axis + 1];
                 }
             }
             multiply(outputs, count, depth, packed_weight, columns,
@@ -186,15 +212,18 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<co
                          }
                          for (index_t r = 0; r < rows; ++r, tile += tile_columns<T>) {
                              const index_t output = group * outputs + row + r;
-                             const T shift = bias ? (*bias)(output) : T(0);
                              T* const to = y.data() + output * y.item_strides()[0];
-                             if (in_a_row) {
+                             if (plan.folds) {
                                  for (index_t j = 0; j < width; ++j) {
-                                     to[target[column] + j] = tile[j] + shift;
+                                     to[target[column + j]] += tile[j];
+                                 }
+                             } else if (in_a_row) {
+                                 for (index_t j = 0; j < width; ++j) {
+                                     to[target[column] + j] = tile[j] + shift(output);
                                  }
                              } else {
                                  for (index_t j = 0; j < width; ++j) {
-                                     to[target[column + j]] = tile[j] + shift;
+                                     to[target[column + j]] = tile[j] + shift(output);
                                  }
                              }
                          }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cstddef>  // std::size_t
+#include <algorithm>  // std::max
+#include <cmath>      // std::pow
+#include <cstddef>    // std::size_t
 
 #include <nn/core/view.hpp>
 #include <nn/kernels/elementwise.hpp>
@@ -40,6 +42,35 @@ void normalise(const View<const T, K>& x, const T* center, const T* scale, const
                 at(y, c), [=](T value) { return (value - center[c]) * scale[c] + shift[c]; }, at(x, c));
         }
     }
+}
+
+/// Mean and biased variance, in two passes.
+template <class T>
+struct Moments {
+    T mean;
+    T variance;
+};
+template <class T, std::size_t R>
+Moments<T> moments(const View<const T, R>& x) {
+    const T mean = mean_of(x, [](T value) { return value; });
+    return {mean, mean_of(x, [=](T value) { return (value - mean) * (value - mean); })};
+}
+
+/// y = x / (k + alpha · Σ x²)^beta for an item (C, spatial…), where the sum is over `size` channels from c − ⌊size / 2⌋ on.
+template <class T, std::size_t K>
+void local_response_norm(const View<const T, K>& x, index_t size, T k, T alpha, T beta, const View<T, K>& y) {
+    detail::for_each_position(x, y, [&](const View<const T, 1>& from, const View<T, 1>& to) {
+        const index_t channels = from.shape[0];
+        for (index_t c = 0; c < channels; ++c) {
+            const index_t first = std::max<index_t>(c - size / 2, 0);
+            const index_t last = size - size / 2 > channels - c ? channels : c - size / 2 + size;
+            T squares = 0;
+            for (index_t j = first; j < last; ++j) {
+                squares += from(j) * from(j);
+            }
+            to(c) = from(c) / std::pow(k + alpha * squares, beta);
+        }
+    });
 }
 
 /// Mean and biased variance of each channel over all items (C, spatial…), in two passes: E[x²] − E[x]² would turn [10000, 10001] into

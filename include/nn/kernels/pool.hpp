@@ -37,12 +37,12 @@ struct Total {
     }
 };
 
-namespace detail {
-
 struct Range {
     index_t first;
     index_t last;  ///< one past
 };
+
+namespace detail {
 
 /// Taps of window `o` that lie on cells of the input.
 inline Range taps_inside(const WindowAxis& axis, index_t window) {
@@ -70,7 +70,7 @@ void pool(const std::array<WindowAxis, R>& axes, const View<const T, R>& x, cons
         // From the first tap that lies on a cell in the last window to the last that does in the first: not all, a window may be far wider.
         const index_t last = detail::taps_inside(axis, 0).last;
         for (index_t tap = detail::taps_inside(axis, axis.output - 1).first; tap < last; ++tap) {
-            const detail::Range windows = detail::windows_inside(axis, tap);
+            const Range windows = detail::windows_inside(axis, tap);
             for (index_t o = windows.first; o < windows.last; ++o) {
                 y(o) = Op::join(y(o), x(axis.position(o, tap)));
             }
@@ -79,9 +79,24 @@ void pool(const std::array<WindowAxis, R>& axes, const View<const T, R>& x, cons
         std::array<WindowAxis, R - 1> inner;
         std::copy(axes.begin() + 1, axes.end(), inner.begin());
         for (index_t o = 0; o < axis.output; ++o) {
-            const detail::Range taps = detail::taps_inside(axis, o);
+            const Range taps = detail::taps_inside(axis, o);
             for (index_t tap = taps.first; tap < taps.last; ++tap) {
                 pool<Op>(inner, at(x, axis.position(o, tap)), at(y, o));
+            }
+        }
+    }
+}
+
+/// The same for windows of any size: window o of an axis covers the cells from `cells(axis, o).first` up to `.last`.
+template <class Op, class T, std::size_t R, class Cells>
+void pool_cells(const Cells& cells, const View<const T, R>& x, const View<T, R>& y, std::size_t axis = 0) {
+    for (index_t o = 0; o < y.shape[0]; ++o) {
+        const Range range = cells(axis, o);
+        for (index_t cell = range.first; cell < range.last; ++cell) {
+            if constexpr (R == 1) {
+                y(o) = Op::join(y(o), x(cell));
+            } else {
+                pool_cells<Op>(cells, at(x, cell), at(y, o), axis + 1);
             }
         }
     }

@@ -53,4 +53,12 @@ void for_each(const View<T, R>& view, const F& f) {
     }
 }
 
+/// The mean of `term(x)` over all elements of a view, added in row-major order.
+template <class T, std::size_t R, class F>
+T mean_of(const View<const T, R>& x, const F& term) {
+    Sum<T> sum;
+    for_each(x, [&](T value) { sum.add(term(value)); });
+    return sum.total() / static_cast<T>(x.size());
+}
+
 }  // namespace nn::inline NN_ABI::kernels

@@ -19,6 +19,9 @@ struct WindowAxis {
     index_t before = 0;  ///< p₀
     PaddingMode mode = PaddingMode::zeros;
 
+    /// Cells from the first tap to the last.
+    index_t span() const { return saturating_add(saturating_multiply(dilation, kernel - 1), 1); }
+
     index_t position(index_t window, index_t tap) const { return stride * window + dilation * tap - before; }
 
     /// The cell at `position`, or −1 where a zero is read.
@@ -51,8 +54,7 @@ struct WindowAxis {
         before = pad.before;
         const index_t cells = input == 0 ? 0 : saturating_add(saturating_multiply(input - 1, input_dilation), 1);
         const index_t padded = saturating_add(saturating_add(cells, pad.before), pad.after);
-        const index_t span = saturating_add(saturating_multiply(dilation, kernel - 1), 1);
-        output = padded < span ? 0 : (padded - span) / stride + 1;
+        output = padded < span() ? 0 : (padded - span()) / stride + 1;
         return padded >= 0;
     }
 

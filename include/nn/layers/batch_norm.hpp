@@ -83,9 +83,7 @@ struct BatchNorm {
     template <std::size_t R>
         requires(R >= N + 1)
     Shape<R> output_shape(const Shape<R>& x)
-    const {
-        return detail::shape_after(detail::operation<T, N + 1, N + 1>(who, item(), 0), x);
-    }
+    const { return detail::shape_after(detail::operation<T, N + 1, N + 1>(who, item(), 0), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
@@ -95,7 +93,7 @@ struct BatchNorm {
 private:
     static constexpr std::string_view who = "nn::BatchNorm";
 
-    ops::BatchNormParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
+    ops::ChannelParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
 
     auto item() const {
         return [this](const Batch<const T, N + 1>& x) { return ops::batch_norm_item(who, options, x); };

@@ -35,16 +35,11 @@ struct Conv {
 
     static constexpr bool carries = false;
 
-    /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox and PyTorch.
-    template <initialiser Engine>
+    /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
     Conv(const ConvOptions<N>& options_, Engine&& engine) : options((ops::check_conv_options(who, options_), options_)) {
-        const Shape<N + 2> shape = ops::conv_weight_shape(options);
-        check_allocatable(who, shape, sizeof(T));
-        const T limit = T(1) / std::sqrt(static_cast<T>(element_count(shape) / shape[0]));
-        weight = uniform_tensor<T, N + 2>(shape, limit, engine);
-        if (options.use_bias) {
-            bias = uniform_tensor<T, 1>({options.out_channels}, limit, engine);
-        }
+        check_allocatable(who, ops::conv_weight_shape(options), sizeof(T));
+        detail::draw_affine(options, ops::conv_weight_shape(options), weight, bias, engine);
     }
 
     /// Trained arrays, checked against the options.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>     // std::sqrt
 #include <concepts>  // std::floating_point
 #include <optional>  // std::optional
 #include <utility>   // std::move
 
+#include <nn/core/initialiser.hpp>
 #include <nn/layers/call.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/ops/linear.hpp>
@@ -18,6 +18,8 @@ struct LinearOptions {
     index_t in_features = 0;   ///< C
     index_t out_features = 0;  ///< O
     bool use_bias = true;
+    Initialiser weight_init = init::equinox;
+    Initialiser bias_init = init::equinox;
 };
 
 /// An affine map of the last axis.
@@ -39,14 +41,10 @@ struct Linear {
 
     static constexpr bool carries = false;
 
-    /// Weight and bias from U(−L, L), L = 1 / √C, as in Equinox and PyTorch.
-    template <initialiser Engine>
+    /// Weight and bias from U(−L, L), L = 1 / √C, as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
     Linear(const LinearOptions& options_, Engine&& engine) : options(checked(options_)) {
-        const T limit = options.in_features == 0 ? T(1) : T(1) / std::sqrt(static_cast<T>(options.in_features));
-        weight = uniform_tensor<T, 2>({options.out_features, options.in_features}, limit, engine);
-        if (options.use_bias) {
-            bias = uniform_tensor<T, 1>({options.out_features}, limit, engine);
-        }
+        detail::draw_affine(options, Shape<2>{options.out_features, options.in_features}, weight, bias, engine);
     }
 
     /// Trained arrays, checked against the options.

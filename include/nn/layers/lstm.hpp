@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>        // std::sqrt
+#include <array>        // std::array
 #include <concepts>     // std::floating_point
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
-#include <nn/layers/call.hpp>
 #include <nn/layers/init.hpp>
+#include <nn/layers/recurrent.hpp>
 #include <nn/ops/lstm.hpp>
 #include <nn/tensor.hpp>
 
@@ -50,7 +50,7 @@ struct LSTMState {
 ///         into 256 KiB, at least one.
 /// Source  Hochreiter & Schmidhuber 1997 as in equinox.nn.LSTMCell and torch.nn.LSTM (whose two biases are summed here).
 template <std::floating_point T, std::size_t Axes>
-struct BasicLSTM {
+struct BasicLSTM : detail::Recurrent<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     using State = LSTMState<T>;
 
     LSTMOptions options;
@@ -58,18 +58,13 @@ struct BasicLSTM {
     Tensor<T, 2> weight_hh;
     std::optional<Tensor<T, 1>> bias;
 
-    static constexpr bool carries = true;
+    static constexpr bool takes_resets = true;
 
-    /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch.
-    template <initialiser Engine>
+    /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
     BasicLSTM(const LSTMOptions& options_, Engine&& engine) : options((ops::check_lstm_options(who, options_), options_)) {
-        const T limit = T(1) / std::sqrt(static_cast<T>(options.hidden_size));
         const index_t gates = 4 * options.hidden_size;
-        weight_ih = uniform_tensor<T, 2>({gates, options.input_size}, limit, engine);
-        weight_hh = uniform_tensor<T, 2>({gates, options.hidden_size}, limit, engine);
-        if (options.use_bias) {
-            bias = uniform_tensor<T, 1>({gates}, limit, engine);
-        }
+        detail::draw_recurrent(options, gates, weight_ih, weight_hh, bias, engine);
     }
 
     /// Trained arrays, checked against the options.
@@ -83,41 +78,10 @@ struct BasicLSTM {
 
     /// Zeros, for a batch of this size.
     State initial_state(index_t batch) const {
-        const Shape<2> shape{batch, options.hidden_size};
-        check_allocatable(who, shape, sizeof(T));
-        return {make_tensor<T, 2>(shape, T(0)), make_tensor<T, 2>(shape, T(0))};
+        const auto [hidden, cell] = state_shapes(batch);
+        check_allocatable(who, hidden, sizeof(T));
+        return {make_tensor<T, 2>(hidden, T(0)), make_tensor<T, 2>(cell, T(0))};
     }
-
-    template <tensor_of<T, Axes> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(from_zeros(), x);
-    }
-    template <tensor_of<T, Axes> X>
-    auto operator()(const X& x, State& state) const {
-        return detail::evaluate(with(state, {}), x);
-    }
-    template <tensor_of<T, Axes> X, tensor_of<bool, Axes - 1> Resets>
-    auto operator()(const X& x, State& state, const Resets& resets) const {
-        const detail::Operand<const Resets> held(resets);
-        return detail::evaluate(with(state, held.template batch<Axes - 1>(who, "resets")), x);
-    }
-    template <input_of<T, Axes> X, output_of<T, Axes> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(from_zeros(), x, y, workspace);
-    }
-    template <input_of<T, Axes> X, output_of<T, Axes> Y>
-    void forward_into(const X& x, State& state, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(with(state, {}), x, y, workspace);
-    }
-    template <input_of<T, Axes> X, input_of<bool, Axes - 1> Resets, output_of<T, Axes> Y>
-    void forward_into(const X& x, State& state, const Resets& resets, Y&& y, Workspace& workspace) const {
-        const detail::Operand<const Resets> held(resets);
-        detail::evaluate_into(with(state, held.template batch<Axes - 1>(who, "resets")), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= Axes)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(from_zeros(), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight_ih", self.weight_ih);
@@ -126,30 +90,18 @@ struct BasicLSTM {
     }
 
 private:
+    friend detail::Recurrent<BasicLSTM, LSTMState<T>, T, Axes>;
+    using Views = std::array<View<T, 2>, 2>;
+
     static constexpr std::string_view who = Axes == 1 ? "nn::LSTMCell" : "nn::LSTM";
 
-    ops::LSTMParameters<T> parameters() const { return {view_of(weight_ih), view_of(weight_hh), view_of(bias)}; }
-
-    auto item() const {
-        return [this](const Batch<const T, Axes>& x) { return ops::lstm_item(who, options, parameters(), x); };
-    }
-    auto with(State& state, const std::optional<Batch<const bool, Axes - 1>>& resets) const {
-        return detail::operation<T, Axes, Axes>(
-            who, item(), [this, &state, resets](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
-                ops::lstm(options, x, parameters(), {view_of(state.hidden), view_of(state.cell)}, resets, y, workspace, who);
-            });
-    }
-    auto from_zeros() const {
-        return detail::operation<T, Axes, Axes>(
-            who, item(), [this](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
-                const auto frame = workspace.frame();
-                const Shape<2> shape{x.count(), options.hidden_size};
-                const ops::LSTMStateView<T> state{contiguous(frame.template take<T>(element_count(shape)), shape),
-                                                  contiguous(frame.template take<T>(element_count(shape)), shape)};
-                std::fill_n(state.hidden.data, state.hidden.size(), T(0));
-                std::fill_n(state.cell.data, state.cell.size(), T(0));
-                ops::lstm(options, x, parameters(), state, {}, y, workspace, who);
-            });
+    ops::RecurrentParameters<T> parameters() const { return {view_of(weight_ih), view_of(weight_hh), view_of(bias)}; }
+    std::array<Shape<2>, 2> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}, {batch, options.hidden_size}}}; }
+    static Views views(State& state) { return {view_of(state.hidden), view_of(state.cell)}; }
+    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::lstm_item(who, options, parameters(), x); }
+    void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
+             const Batch<T, Axes>& y, Workspace& workspace) const {
+        ops::lstm(options, x, parameters(), {state[0], state[1]}, resets, y, workspace, who);
     }
 };
 

@@ -4,7 +4,6 @@
 #include <algorithm>    // std::max
 #include <cmath>        // std::sqrt
 #include <cstddef>      // std::size_t
-#include <optional>     // std::optional
 #include <string_view>  // std::string_view
 
 #include <nn/core/check.hpp>
@@ -12,6 +11,7 @@
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/normalise.hpp>
+#include <nn/ops/channels.hpp>
 
 namespace nn::inline NN_ABI {
 
@@ -28,13 +28,6 @@ struct BatchNormOptions {
 
 namespace ops {
 
-/// The arrays of a batch normalisation; weight and bias (C), if any.
-template <class T>
-struct BatchNormParameters {
-    std::optional<View<const T, 1>> weight;
-    std::optional<View<const T, 1>> bias;
-};
-
 /// Refuses options that are wrong whatever the input.
 inline void check_batch_norm_options(std::string_view who, const BatchNormOptions& options) {
     require<std::invalid_argument>(options.size >= 1, who, "size ", options.size, ", expected at least 1");
@@ -44,37 +37,23 @@ inline void check_batch_norm_options(std::string_view who, const BatchNormOption
 
 /// Refuses weight, bias and statistics that do not fit the options.
 template <class T>
-void check_batch_norm_arrays(std::string_view who, const BatchNormOptions& options, const BatchNormParameters<T>& parameters,
+void check_batch_norm_arrays(std::string_view who, const BatchNormOptions& options, const ChannelParameters<T>& parameters,
                              const View<const T, 1>& mean, const View<const T, 1>& variance) {
-    require(parameters.weight.has_value() == options.use_weight, who,
-            options.use_weight ? "no weight, expected one: use_weight is true" : "a weight came, expected none: use_weight is false");
-    require(parameters.bias.has_value() == options.use_bias, who,
-            options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
-    const auto per_channel = [&](std::string_view name, const View<const T, 1>& array) {
-        require(array.shape[0] == options.size, who, name, " ", array.shape, ", expected (", options.size, ",) = (size,)");
-    };
-    if (parameters.weight) {
-        per_channel("weight", *parameters.weight);
-    }
-    if (parameters.bias) {
-        per_channel("bias", *parameters.bias);
-    }
-    per_channel("running_mean", mean);
-    per_channel("running_var", variance);
+    check_channel_parameters(who, options, options.size, "size", parameters);
+    check_per_channel(who, "running_mean", mean, options.size, "size");
+    check_per_channel(who, "running_var", variance, options.size, "size");
 }
 
 /// Extents of one item of y: those of x, whose channels are checked.
 template <class T, std::size_t K>
 Shape<K> batch_norm_item(std::string_view who, const BatchNormOptions& options, const Batch<const T, K>& x) {
     check_batch_norm_options(who, options);
-    const index_t channels = x.channels_first(options.layout).item()[0];
-    require(channels == options.size, who, "x has ", channels, " channels, expected ", options.size, " = size  [x ", x.shape(), "]");
-    return x.item();
+    return channels_item(who, options.layout, options.size, "size", x);
 }
 
 /// y = (x − mean) / √(variance + eps) · weight + bias, channel by channel.
 template <class T, std::size_t K>
-void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, const BatchNormParameters<T>& parameters,
+void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, const ChannelParameters<T>& parameters,
                 const View<const T, 1>& mean, const View<const T, 1>& variance, const Batch<T, K>& y, Workspace& workspace,
                 std::string_view who = "nn::ops::batch_norm") {
     check_output(who, x, batch_norm_item(who, options, x), y);
@@ -102,7 +81,7 @@ void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, con
 ///
 ///     running ← (1 − momentum) · running + momentum · batch
 template <class T, std::size_t K>
-void batch_norm_training(const BatchNormOptions& options, const Batch<const T, K>& x, const BatchNormParameters<T>& parameters,
+void batch_norm_training(const BatchNormOptions& options, const Batch<const T, K>& x, const ChannelParameters<T>& parameters,
                          const View<T, 1>& running_mean, const View<T, 1>& running_var, const Batch<T, K>& y, Workspace& workspace,
                          std::string_view who = "nn::ops::batch_norm_training") {
     check_output(who, x, batch_norm_item(who, options, x), y);

@@ -3,9 +3,11 @@
 
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
+#include <span>         // std::span
 #include <string_view>  // std::string_view
 
 #include <nn/core/check.hpp>
+#include <nn/core/initialiser.hpp>
 #include <nn/core/padding.hpp>
 #include <nn/core/per_axis.hpp>
 #include <nn/core/shape.hpp>
@@ -30,13 +32,15 @@ struct ConvOptions {
     bool use_bias = true;           ///< whether y = … + bias
     PaddingMode padding_mode = PaddingMode::zeros;
     Layout layout = Layout::channels_first;
+    Initialiser weight_init = init::equinox;
+    Initialiser bias_init = init::equinox;
 };
 
 namespace ops {
 
-/// Refuses options that are wrong whatever the input.
-template <std::size_t N>
-void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
+/// Refuses channels, groups and lengths that are wrong whatever the input, of a convolution or a transposed one.
+template <std::size_t N, class Options>
+void check_conv_lengths(std::string_view who, const Options& options) {
     const auto at_least_one = [&](std::string_view name, const PerAxis<N>& lengths) {
         for (std::size_t axis = 0; axis < N; ++axis) {
             require<std::invalid_argument>(lengths[axis] >= 1, who, name, " ", lengths, ", expected at least 1 along every axis");
@@ -52,15 +56,10 @@ void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
     at_least_one("kernel_size", options.kernel_size);
     at_least_one("stride", options.stride);
     at_least_one("dilation", options.dilation);
-    at_least_one("input_dilation", options.input_dilation);
-
-    const bool dilated = options.input_dilation != PerAxis<N>(1);
-    const PaddingRule rule = options.padding.rule();
-    require<std::invalid_argument>(!dilated || (rule != PaddingRule::same && rule != PaddingRule::same_lower), who,
-                                   "nn::same has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
-    require<std::invalid_argument>(!dilated || options.padding_mode == PaddingMode::zeros, who, "input_dilation ", options.input_dilation,
-                                   " goes with PaddingMode::zeros only");
-    if (rule == PaddingRule::numbers && options.padding_mode != PaddingMode::zeros) {
+    if constexpr (requires { options.input_dilation; }) {
+        at_least_one("input_dilation", options.input_dilation);
+    }
+    if (options.padding.rule() == PaddingRule::numbers && options.padding_mode != PaddingMode::zeros) {
         for (std::size_t axis = 0; axis < N; ++axis) {
             const Pad pad = options.padding[axis];
             require<std::invalid_argument>(pad.before >= 0 && pad.after >= 0, who, "padding ", pad, " of axis ", axis,
@@ -69,9 +68,21 @@ void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
     }
 }
 
-/// The shape that a convolution's weight has: (O, C/G, K₁ … K_N).
+/// Refuses options that are wrong whatever the input.
 template <std::size_t N>
-Shape<N + 2> conv_weight_shape(const ConvOptions<N>& options) {
+void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
+    check_conv_lengths<N>(who, options);
+    const bool dilated = options.input_dilation != PerAxis<N>(1);
+    const PaddingRule rule = options.padding.rule();
+    require<std::invalid_argument>(!dilated || (rule != PaddingRule::same && rule != PaddingRule::same_lower), who,
+                                   "nn::same has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
+    require<std::invalid_argument>(!dilated || options.padding_mode == PaddingMode::zeros, who, "input_dilation ", options.input_dilation,
+                                   " goes with PaddingMode::zeros only");
+}
+
+/// The shape of the weight of a convolution, or of a transposed one: (O, C/G, K₁ … K_N).
+template <template <std::size_t> class Options, std::size_t N>
+Shape<N + 2> conv_weight_shape(const Options<N>& options) {
     Shape<N + 2> shape{options.out_channels, options.in_channels / options.groups};
     std::copy(options.kernel_size.values().begin(), options.kernel_size.values().end(), shape.begin() + 2);
     return shape;
@@ -86,8 +97,8 @@ struct ConvParameters {
 };
 
 /// Refuses arrays that do not fit the options.
-template <class T, std::size_t N>
-void check_conv_parameters(std::string_view who, const ConvOptions<N>& options, const ConvParameters<T, N>& parameters) {
+template <template <std::size_t> class Options, class T, std::size_t N>
+void check_conv_parameters(std::string_view who, const Options<N>& options, const ConvParameters<T, N>& parameters) {
     const Shape<N + 2> expected = conv_weight_shape(options);
     require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
             " = (out_channels, in_channels / groups, kernel_size)");
@@ -99,13 +110,19 @@ void check_conv_parameters(std::string_view who, const ConvOptions<N>& options, 
             parameters.mask ? parameters.mask->shape : expected, ", expected ", expected, ", the shape of weight");
 }
 
+/// Refuses an x of another number of channels than the options say.
+template <template <std::size_t> class Options, std::size_t N>
+void check_conv_channels(std::string_view who, const Options<N>& options, index_t channels, std::span<const index_t> x) {
+    require(channels == options.in_channels, who, "x has ", channels, " channels, expected ", options.in_channels,
+            " = weight.shape[1] · groups  [x ", x, ", weight ", conv_weight_shape(options), ", groups ", options.groups, "]");
+}
+
 /// The numbers of a convolution over x, checked.
 template <class T, std::size_t N>
 kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& options, const Batch<const T, N + 1>& x) {
     check_conv_options(who, options);  // a layer's options may have been assigned since; what follows divides by them
     const Shape<N + 1> item = channels_first(x.item(), options.layout);
-    require(item[0] == options.in_channels, who, "x has ", item[0], " channels, expected ", options.in_channels,
-            " = weight.shape[1] · groups  [x ", x.shape(), ", weight ", conv_weight_shape(options), ", groups ", options.groups, "]");
+    check_conv_channels(who, options, item[0], x.shape());
     kernels::ConvPlan<N> plan;
     plan.groups = options.groups;
     for (std::size_t axis = 0; axis < N; ++axis) {
@@ -125,13 +142,46 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& optio
 }
 
 /// The extents of one item of y (…, O, M₁ … M_N), in the options' layout.
-template <std::size_t N>
-Shape<N + 1> conv_item(const ConvOptions<N>& options, const kernels::ConvPlan<N>& plan) {
+template <template <std::size_t> class Options, std::size_t N>
+Shape<N + 1> conv_item(const Options<N>& options, const kernels::ConvPlan<N>& plan) {
     Shape<N + 1> item{options.out_channels};
     for (std::size_t axis = 0; axis < N; ++axis) {
-        item[axis + 1] = plan.axes[axis].output;
+        item[axis + 1] = plan.folds ? (*plan.folds)[axis].input : plan.axes[axis].output;
     }
     return from_channels_first(item, options.layout);
+}
+
+/// The weight times its mask, row by row: itself where it lies so and has none.
+template <class T, std::size_t R>
+View<const T, R> dense_weight(const View<const T, R>& weight, const std::optional<View<const T, R>>& mask, const Workspace::Frame& frame) {
+    if (!mask && weight.strides == row_major(weight.shape)) {
+        return weight;
+    }
+    const View<T, R> dense = contiguous(frame.template take<T>(weight.size()), weight.shape);
+    if (mask) {
+        kernels::transform(
+            dense, [](T w, T m) { return w * m; }, weight, *mask);
+    } else {
+        kernels::transform(
+            dense, [](T w) { return w; }, weight);
+    }
+    return dense;
+}
+
+/// The convolution that the plan says, of views that are still to be checked.
+template <template <std::size_t> class Options, class T, std::size_t N>
+void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
+              const ConvParameters<T, N>& parameters, const Batch<T, N + 1>& y, Workspace& workspace) {
+    check_output(who, x, conv_item(options, plan), y);
+    check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;
+    }
+    const auto frame = workspace.frame();
+    const index_t depth = options.in_channels / options.groups * plan.taps();
+    const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
+    kernels::conv(plan, x.channels_first(options.layout), contiguous(weight.data, Shape<2>{options.out_channels, depth}), parameters.bias,
+                  y.channels_first(options.layout), workspace);
 }
 
 /// N-dimensional cross-correlation of views with any leading axes: `nn::Conv` for buffers of one's own. `who` begins the error texts.
@@ -140,27 +190,7 @@ void conv(const ConvOptions<N>& options, const Batch<const T, N + 1>& x, const C
           Workspace& workspace, std::string_view who = "nn::ops::conv") {
     check_conv_options(who, options);
     check_conv_parameters(who, options, parameters);
-    const kernels::ConvPlan<N> plan = conv_plan(who, options, x);
-    check_output(who, x, conv_item(options, plan), y);
-    check_apart(who, "y", y, "x", x);
-    if (y.empty()) {
-        return;
-    }
-    const auto frame = workspace.frame();
-    View<const T, N + 2> weight = parameters.weight;
-    if (parameters.mask || weight.strides != row_major(weight.shape)) {
-        const View<T, N + 2> dense = contiguous(frame.template take<T>(weight.size()), weight.shape);
-        kernels::transform(
-            dense, [](T w) { return w; }, weight);
-        if (parameters.mask) {
-            kernels::transform(
-                dense, [](T w, T m) { return w * m; }, dense, *parameters.mask);
-        }
-        weight = dense;
-    }
-    const index_t depth = options.in_channels / options.groups * plan.taps();
-    kernels::conv(plan, x.channels_first(options.layout), contiguous(weight.data, Shape<2>{options.out_channels, depth}), parameters.bias,
-                  y.channels_first(options.layout), workspace);
+    run_conv(who, options, conv_plan(who, options, x), x, parameters, y, workspace);
 }
 
 }  // namespace ops

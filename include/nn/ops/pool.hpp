@@ -31,6 +31,8 @@ namespace ops {
 /// The kinds of pool: the kernel that joins the cells, and what is divided at the end.
 struct MaxPooling {
     static constexpr std::string_view name = "nn::MaxPool";
+    static constexpr std::string_view adaptive_name = "nn::AdaptiveMaxPool";
+    static constexpr std::string_view global_name = "nn::GlobalMaxPool";
     using Kernel = kernels::Maximum;
     static constexpr bool average = false;
 };
@@ -41,6 +43,8 @@ struct MinPooling {
 };
 struct AvgPooling {
     static constexpr std::string_view name = "nn::AvgPool";
+    static constexpr std::string_view adaptive_name = "nn::AdaptiveAvgPool";
+    static constexpr std::string_view global_name = "nn::GlobalAvgPool";
     using Kernel = kernels::Total;
     static constexpr bool average = true;
 };
@@ -110,7 +114,7 @@ void pool(const PoolOptions<N>& options, const Batch<const T, N + 1>& x, const B
         if constexpr (Kind::average) {
             kernels::divide_by_counts(to, [&](std::size_t axis, index_t window) {
                 const index_t first = plan.axes[axis].position(window, 0);
-                const kernels::detail::Range taps = kernels::detail::taps_inside(plan.axes[axis], window);
+                const kernels::Range taps = kernels::detail::taps_inside(plan.axes[axis], window);
                 return options.count_padding ? std::min(first + plan.axes[axis].kernel, plan.padded_end[axis]) - first
                                              : taps.last - taps.first;
             });

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>  // std::clamp, std::fill_n, std::min
+#include <array>      // std::array
+#include <cstddef>    // std::size_t
+#include <optional>   // std::optional
+
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/gates.hpp>
+#include <nn/kernels/linear.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// A batch of sequences under a recurrent layer. `x(b, t)` and `y(b, t)` are the addresses of the rows of input and output, whose elements
+/// lie `x_step` and `y_step` apart; `reset(b, t)` tells whether b's state is zeroed before step t.
+template <class X, class Y, class Reset>
+struct Sequences {
+    index_t batch;
+    index_t steps;
+    X x;
+    index_t x_step;
+    Y y;
+    index_t y_step;
+    Reset reset;
+};
+template <class X, class Y, class Reset>
+Sequences(index_t, index_t, X, index_t, Y, index_t, Reset) -> Sequences<X, Y, Reset>;
+
+/// Steps whose input products are computed at a time: as many as fit into 256 KiB, whatever the length of the sequence.
+template <class T>
+constexpr index_t steps_at_once(index_t batch, index_t steps, index_t gates) {
+    constexpr index_t budget = 256 * 1024 / static_cast<index_t>(sizeof(T));
+    return std::clamp<index_t>(budget / (batch * gates), 1, steps);
+}
+
+/// Calls `step(sums)` for every step, with sums (B, gates) = Σ weight_ih·x + bias, after the resets of `state`; then writes the first
+/// array of the state, the hidden one, to y.
+///
+/// The products with the inputs of many steps are one product, before the steps; each gate is (Σ w_ih·x + bias) + Σ w_hh·h, so the bits
+/// do not depend on how a sequence is cut.
+template <class T, class S, std::size_t Arrays, class Step>
+void recur(const S& sequences, const View<const T, 2>& weight_ih, const std::optional<View<const T, 1>>& bias,
+           const std::array<View<T, 2>, Arrays>& state, Workspace& workspace, const Step& step) {
+    const auto& [batch, steps, x, x_step, y, y_step, reset] = sequences;
+    const index_t gates = weight_ih.shape[0];
+    const index_t size = state[0].shape[1];
+    const auto frame = workspace.frame();
+    const PackedWeight<T> weight = pack_weight(weight_ih, frame);
+    T* const rows = frame.template take<T>(rows_at_once * weight.depth);
+    const index_t at_once = steps_at_once<T>(batch, steps, gates);
+    T* const sums = frame.template take<T>(at_once * batch * gates);  // (step, batch, gate)
+
+    for (index_t first = 0; first < steps; first += at_once) {
+        const auto row = [&, &x = x, batch = batch](index_t i) { return x(i % batch, first + i / batch); };
+        multiply_rows(std::min(at_once, steps - first) * batch, x_step, row, weight, rows,
+                      [&](index_t i, index_t gate, index_t count, const T* products) {
+                          for (index_t j = 0; j < count; ++j) {
+                              sums[i * gates + gate + j] = products[j] + (bias ? (*bias)(gate + j) : T(0));
+                          }
+                      });
+        for (index_t t = first; t < std::min(first + at_once, steps); ++t) {
+            for (index_t b = 0; b < batch; ++b) {
+                if (reset(b, t)) {
+                    for (const View<T, 2>& array : state) {
+                        std::fill_n(&array(b, 0), size, T(0));
+                    }
+                }
+            }
+            step(sums + (t - first) * batch * gates);
+            for (index_t b = 0; b < batch; ++b) {
+                T* const to = y(b, t);
+                for (index_t unit = 0; unit < size; ++unit) {
+                    to[unit * y_step] = state[0](b, unit);
+                }
+            }
+        }
+    }
+}
+
+/// A weight (gates, H) for products with the rows of a batch, step after step.
+template <class T>
+class StepProduct {
+public:
+    StepProduct(const View<const T, 2>& weight, const Workspace::Frame& frame)
+        : weight_(pack_weight(weight, frame)), rows_(frame.template take<T>(rows_at_once * weight_.depth)) {}
+
+    /// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
+    void add(const View<T, 2>& rows, T* sums, index_t step) const {
+        multiply_rows(
+            rows.shape[0], 1, [&](index_t b) { return &rows(b, 0); }, weight_, rows_,
+            [&](index_t b, index_t gate, index_t count, const T* products) {
+                for (index_t j = 0; j < count; ++j) {
+                    sums[b * step + gate + j] += products[j];
+                }
+            });
+    }
+
+private:
+    PackedWeight<T> weight_;
+    T* rows_;
+};
+
+/// An LSTM over a batch of sequences; `state` (hidden, cell), each (B, H), is read and written.
+template <class T, class S>
+void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh,
+          const std::optional<View<const T, 1>>& bias, T forget_bias, const std::array<View<T, 2>, 2>& state, Workspace& workspace) {
+    const auto frame = workspace.frame();
+    const StepProduct<T> hidden_product(weight_hh, frame);
+    const auto& [hidden, cell] = state;
+    const index_t size = hidden.shape[1];
+    recur(sequences, weight_ih, bias, state, workspace, [&, &hidden = hidden, &cell = cell](T* sums) {
+        hidden_product.add(hidden, sums, 4 * size);
+        for (index_t b = 0; b < hidden.shape[0]; ++b) {
+            lstm_gates(size, forget_bias, sums + b * 4 * size, &cell(b, 0), &hidden(b, 0));
+        }
+    });
+}
+
+/// A GRU over a batch of sequences; the state, hidden (B, H), is read and written. The candidate's product is with h, its result scaled
+/// by r (`reset_before` false), or with r·h.
+template <class T, class S>
+void gru(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh,
+         const std::optional<View<const T, 1>>& bias, const std::optional<View<const T, 1>>& bias_n, bool reset_before,
+         const View<T, 2>& hidden, Workspace& workspace) {
+    const auto frame = workspace.frame();
+    const index_t batch = hidden.shape[0];
+    const index_t size = hidden.shape[1];
+    const StepProduct<T> gate_product(slice(weight_hh, 0, 2 * size), frame);
+    const StepProduct<T> candidate_product(slice(weight_hh, 2 * size, size), frame);
+    const View<T, 2> candidate = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
+    const View<T, 2> reset_hidden = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
+    recur(sequences, weight_ih, bias, std::array{hidden}, workspace, [&](T* sums) {
+        gate_product.add(hidden, sums, 3 * size);
+        for (index_t b = 0; b < batch; ++b) {
+            T* const r = sums + b * 3 * size;
+            for (index_t unit = 0; unit < size; ++unit) {
+                r[unit] = sigmoid(r[unit]);
+                candidate(b, unit) = bias_n ? (*bias_n)(unit) : T(0);
+                reset_hidden(b, unit) = r[unit] * hidden(b, unit);
+            }
+        }
+        candidate_product.add(reset_before ? reset_hidden : hidden, candidate.data, size);
+        for (index_t b = 0; b < batch; ++b) {
+            gru_gates(size, reset_before, sums + b * 3 * size, &candidate(b, 0), &hidden(b, 0));
+        }
+    });
+}
+
+}  // namespace nn::inline NN_ABI::kernels

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/layers/call.hpp>
+#include <nn/ops/adaptive_pool.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// A pool over N spatial axes into windows whose number is given, not their size.
+///
+///     x (…, C, L₁ … L_N)    y (…, C, M₁ … M_N)    M = output_size
+///
+/// Window o covers the cells from ⌊o·L / M⌋ to ⌈(o + 1)·L / M⌉, or apart as in Equinox: see `AdaptiveWindows`. A NaN under a window is
+/// its answer.
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    one read of x for each window that a cell is in; no scratch.
+/// Source  torch.nn.AdaptiveAvgPool and AdaptiveMaxPool; equinox.nn's and brainstate's with `AdaptiveWindows::equinox`.
+template <std::size_t N, class Kind>
+struct AdaptivePool {
+    AdaptivePoolOptions<N> options;
+
+    static constexpr bool carries = false;
+
+    explicit AdaptivePool(const AdaptivePoolOptions<N>& options_) : options((ops::check_adaptive_pool_options(who, options_), options_)) {}
+
+    template <operand X>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
+    template <in_memory X, output_of<element_of<X>, N + 1> Y>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation<float>(), x); }
+
+private:
+    static constexpr std::string_view who = Kind::adaptive_name;
+
+    template <class T>
+    auto operation() const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, [this](const Batch<const T, N + 1>& x) { return ops::adaptive_pool_item(who, options, x); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) { ops::adaptive_pool<Kind>(options, x, y, who); });
+    }
+};
+
+template <std::size_t N>
+using AdaptiveMaxPool = AdaptivePool<N, ops::MaxPooling>;
+template <std::size_t N>
+using AdaptiveAvgPool = AdaptivePool<N, ops::AvgPooling>;
+
+using AdaptiveMaxPool1d = AdaptiveMaxPool<1>;
+using AdaptiveMaxPool2d = AdaptiveMaxPool<2>;
+using AdaptiveMaxPool3d = AdaptiveMaxPool<3>;
+using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
+using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
+using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
+
+/// A pool over all cells of N spatial axes, which go.
+///
+///     x (…, C, L₁ … L_N)    y (…, C)
+///
+/// Without a cell the answer is −∞, +∞ or 0. Added in row-major order of the cells, whatever the layout.
+///
+/// Errors  shape_error; the output is untouched.
+/// Cost    one read of x; no scratch.
+template <std::size_t N, class Kind>
+struct GlobalPool {
+    GlobalPoolOptions options{};
+
+    static constexpr bool carries = false;
+
+    template <operand X>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
+    template <in_memory X, output_of<element_of<X>, 1> Y>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R - N> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation<float>(), x); }
+
+private:
+    static constexpr std::string_view who = Kind::global_name;
+
+    template <class T>
+    auto operation() const {
+        return detail::operation<T, N + 1, 1>(
+            who, [this](const Batch<const T, N + 1>& x) { return Shape<1>{x.channels_first(options.layout).item()[0]}; },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, 1>& y, Workspace&) { ops::global_pool<Kind>(options, x, y, who); });
+    }
+};
+
+template <std::size_t N>
+using GlobalMaxPool = GlobalPool<N, ops::MaxPooling>;
+template <std::size_t N>
+using GlobalAvgPool = GlobalPool<N, ops::AvgPooling>;
+
+/// The global pools as functions.
+template <std::size_t N>
+auto global_max_pool(const operand auto& x, const GlobalPoolOptions& options = {}) {
+    return GlobalMaxPool<N>{options}(x);
+}
+template <std::size_t N>
+auto global_avg_pool(const operand auto& x, const GlobalPoolOptions& options = {}) {
+    return GlobalAvgPool<N>{options}(x);
+}
+
+}  // namespace nn::inline NN_ABI

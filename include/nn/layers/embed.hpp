@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point, std::integral
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+#include <utility>      // std::move
+
+#include <nn/layers/call.hpp>
+#include <nn/layers/init.hpp>
+#include <nn/ops/embed.hpp>
+#include <nn/ops/linear.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// A table of vectors, looked up by index, and its transpose.
+///
+///     y[…, :] = weight[x[…], :]                      embed(x)
+///     y[…, v] = Σ_d x[…, d] · weight[v, d]           embed.attend(x)
+///
+///     weight (V, D)    embed: x (…) of integers, y (…, D)    attend: x (…, D), y (…, V)
+///
+/// Errors  std::out_of_range for an index outside 0 … V − 1, unless `out_of_range` says otherwise; shape_error; the output is untouched.
+/// Cost    one row copied per index; attend 2·B·V·D flop and scratch V·D elements.
+/// Source  equinox.nn.Embedding, torch.nn.Embedding, blox.Embed (with `attend`).
+template <std::floating_point T>
+struct Embed {
+    EmbedOptions options;
+    Tensor<T, 2> weight;
+
+    static constexpr bool carries = false;
+
+    /// The table from N(0, 1), as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
+    Embed(const EmbedOptions& options_, Engine&& engine) : options((ops::check_embed_options(who, options_), options_)) {
+        check_allocatable(who, shape(), sizeof(T));
+        weight = draw_tensor<T, 2>(shape(), options.weight_init, {.in = options.embedding_size, .out = options.num_embeddings}, engine);
+    }
+
+    /// A trained table, checked against the options.
+    Embed(const EmbedOptions& options_, Tensor<T, 2> table)
+        : options((ops::check_embed_options(who, options_), options_)), weight(std::move(table)) {
+        check_table(who);
+    }
+
+    template <operand X>
+        requires index_type<element_of<X>>
+    auto operator()(const X& x) const { return detail::evaluate(lookup<element_of<X>>(), x); }
+    template <in_memory X, output_of<T, 1> Y>
+        requires index_type<element_of<X>>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(lookup<element_of<X>>(), x, y, workspace); }
+    template <std::size_t R>
+    Shape<R + 1> output_shape(const Shape<R>& x) const {
+        return detail::shape_after(lookup<int>(), x);
+    }
+
+    template <tensor_of<T, 1> X>
+    auto attend(const X& x) const {
+        return detail::evaluate(attention(), x);
+    }
+    template <input_of<T, 1> X, output_of<T, 1> Y>
+    void attend_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(attention(), x, y, workspace);
+    }
+
+    static void members(auto& self, auto&& f) { f("weight", self.weight); }
+
+private:
+    static constexpr std::string_view who = "nn::Embed";
+    static constexpr std::string_view who_attends = "nn::Embed::attend";
+
+    Shape<2> shape() const { return {options.num_embeddings, options.embedding_size}; }
+    void check_table(std::string_view caller) const {
+        require(view_of(weight).shape == shape(), caller, "weight ", view_of(weight).shape, ", expected ", shape(),
+                " = (num_embeddings, embedding_size)");
+    }
+
+    template <index_type I>
+    auto lookup() const {
+        return detail::operation<I, 0, 1, T>(
+            who,
+            [this](const Batch<const I, 0>&) {
+                check_table(who);
+                return Shape<1>{options.embedding_size};
+            },
+            [this](const Batch<const I, 0>& x, const Batch<T, 1>& y, Workspace&) {
+                check_table(who);
+                ops::embed(options, x, view_of(weight), y, who);
+            });
+    }
+    auto attention() const {
+        return detail::operation<T, 1, 1>(
+            who_attends,
+            [this](const Batch<const T, 1>& x) {
+                check_table(who_attends);
+                return ops::linear_item(who_attends, x, view_of(weight));
+            },
+            [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
+                check_table(who_attends);
+                ops::linear<T>(x, view_of(weight), std::nullopt, y, workspace, who_attends);
+            });
+    }
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+
+#include <nn/layers/call.hpp>
+#include <nn/ops/group_norm.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Group normalisation: each item's channels in G blocks, each block normalised over its channels and the N spatial axes.
+///
+///     y = (x − μ) / √(σ² + eps) · weight + bias
+///
+///     x, y (…, C, L₁ … L_N)    μ, σ² (G), the biased variance    weight, bias (C)
+///
+/// One group normalises the item, C groups each channel (instance normalisation). y may be x itself. The variance is two-pass; sums in T,
+/// in row-major order of (channel, spatial…), whatever the layout.
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    3 reads and 1 write of x; scratch 3·C elements.
+/// Source  Wu & He 2018, arXiv:1803.08494; the numbers of equinox.nn.GroupNorm and torch.nn.GroupNorm; of brainstate's with channels last
+///         and eps 1e-6.
+template <std::floating_point T, std::size_t N>
+struct GroupNorm {
+    GroupNormOptions options;
+    std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
+    std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
+
+    static constexpr bool carries = false;
+
+    explicit GroupNorm(const GroupNormOptions& options_) : options((ops::check_group_norm_options(who, options_), options_)) {
+        check_allocatable(who, Shape<1>{options.channels}, sizeof(T));
+        if (options.use_weight) {
+            weight = make_tensor<T, 1>({options.channels}, T(1));
+        }
+        if (options.use_bias) {
+            bias = make_tensor<T, 1>({options.channels}, T(0));
+        }
+    }
+
+    template <tensor_of<T, N + 1> X>
+    auto operator()(const X& x) const {
+        return detail::evaluate(operation(), x);
+    }
+    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(operation(), x, y, workspace);
+    }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return detail::shape_after(operation(), x); }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    static constexpr std::string_view who = "nn::GroupNorm";
+
+    auto operation() const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, [this](const Batch<const T, N + 1>& x) { return ops::group_norm_item(who, options, x); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::group_norm(options, x, ops::ChannelParameters<T>{view_of(weight), view_of(bias)}, y, workspace, who);
+            });
+    }
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>        // std::array
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+#include <utility>      // std::move
+
+#include <nn/layers/init.hpp>
+#include <nn/layers/recurrent.hpp>
+#include <nn/ops/gru.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// What a GRU carries from step to step, owned by the caller and written by every call that is given it.
+template <class T>
+struct GRUState {
+    Tensor<T, 2> hidden;  ///< (B, H), the last output
+
+    static constexpr bool carried = true;
+
+    static void members(auto& self, auto&& f) { f("hidden", self.hidden); }
+};
+
+/// Gated recurrent unit: `GRU` over sequences, `GRUCell` over one step.
+///
+///     r, z = σ(W_ih·x + bias + W_hh·h)
+///     n = tanh(W_in·x + bias + r·(W_hn·h + bias_n))      GRUReset::after
+///     n = tanh(W_in·x + bias + W_hn·(r·h))               GRUReset::before
+///     h ← (1 − z)·n + z·h        y = h
+///
+///     GRU      x (…, T, D)    y (…, T, H)
+///     GRUCell  x (…, D)       y (…, H)
+///     weight_ih (3H, D)    weight_hh (3H, H)    bias (3H), gates in the order r, z, n    bias_n (H)
+///
+/// Batch, state and resets are as for `LSTM`:
+///
+///     y = gru(x)      y = gru(x, state)      y = gru(x, state, resets)
+///
+/// A sequence cut anywhere gives the same bits, steps by `GRUCell` too: sums run over D and over H in order, in T.
+///
+/// Errors  shape_error, std::invalid_argument; output and state are untouched.
+/// Cost    6·B·T·H·(D + H) flop and 3·B·T·H exponentials; scratch for both weights, packed, and for the gates of as many steps as fit
+///         into 256 KiB, at least one.
+/// Source  Cho et al. 2014, arXiv:1406.1078 (before); equinox.nn.GRUCell and torch.nn.GRU (after). blox and brainstate mean 1 − z by z.
+template <std::floating_point T, std::size_t Axes>
+struct BasicGRU : detail::Recurrent<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
+    using State = GRUState<T>;
+
+    GRUOptions options;
+    Tensor<T, 2> weight_ih;
+    Tensor<T, 2> weight_hh;
+    std::optional<Tensor<T, 1>> bias;
+    std::optional<Tensor<T, 1>> bias_n;  ///< with GRUReset::after
+
+    static constexpr bool takes_resets = true;
+
+    /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
+    BasicGRU(const GRUOptions& options_, Engine&& engine) : options((ops::check_gru_options(who, options_), options_)) {
+        const Fans fans = detail::draw_recurrent(options, 3 * options.hidden_size, weight_ih, weight_hh, bias, engine);
+        if (ops::has_bias_n(options)) {
+            bias_n = draw_tensor<T, 1>({options.hidden_size}, options.bias_init, fans, engine);
+        }
+    }
+
+    /// Trained arrays, checked against the options.
+    BasicGRU(const GRUOptions& options_, Tensor<T, 2> weight_ih_, Tensor<T, 2> weight_hh_, std::optional<Tensor<T, 1>> bias_ = {},
+             std::optional<Tensor<T, 1>> bias_n_ = {})
+        : options((ops::check_gru_options(who, options_), options_)),
+          weight_ih(std::move(weight_ih_)),
+          weight_hh(std::move(weight_hh_)),
+          bias(std::move(bias_)),
+          bias_n(std::move(bias_n_)) {
+        ops::check_gru_parameters(who, options, parameters());
+    }
+
+    /// Zeros, for a batch of this size.
+    State initial_state(index_t batch) const {
+        const auto [hidden] = state_shapes(batch);
+        check_allocatable(who, hidden, sizeof(T));
+        return {make_tensor<T, 2>(hidden, T(0))};
+    }
+
+    static void members(auto& self, auto&& f) {
+        f("weight_ih", self.weight_ih);
+        f("weight_hh", self.weight_hh);
+        f("bias", self.bias);
+        f("bias_n", self.bias_n);
+    }
+
+private:
+    friend detail::Recurrent<BasicGRU, GRUState<T>, T, Axes>;
+    using Views = std::array<View<T, 2>, 1>;
+
+    static constexpr std::string_view who = Axes == 1 ? "nn::GRUCell" : "nn::GRU";
+
+    ops::GRUParameters<T> parameters() const { return {{view_of(weight_ih), view_of(weight_hh), view_of(bias)}, view_of(bias_n)}; }
+    std::array<Shape<2>, 1> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}}}; }
+    static Views views(State& state) { return {view_of(state.hidden)}; }
+    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::gru_item(who, options, parameters(), x); }
+    void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
+             const Batch<T, Axes>& y, Workspace& workspace) const {
+        ops::gru(options, x, parameters(), state[0], resets, y, workspace, who);
+    }
+};
+
+template <std::floating_point T>
+using GRU = BasicGRU<T, 2>;
+template <std::floating_point T>
+using GRUCell = BasicGRU<T, 1>;
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+#include <utility>      // std::move
+
+#include <nn/layers/call.hpp>
+#include <nn/ops/layer_norm.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Normalisation of each item over its R last axes: `LayerNorm` and `RMSNorm`.
+///
+///     LayerNorm  y = (x − μ) / √(σ² + eps) · weight + bias      μ, σ² the mean and biased variance of the item
+///     RMSNorm    y = x / √(mean(x²) + eps) · weight + bias
+///
+///     x, y (…, S₁ … S_R)    weight, bias (S₁ … S_R)
+///
+/// y may be x itself. The variance is two-pass; sums in T, in an order that depends on ΠS alone.
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    3 reads (RMSNorm: 2) and 1 write of x; no scratch.
+/// Source  Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467. The numbers of noxton.LayerNorm, of
+///         equinox.nn.LayerNorm for x of the norm's shape, torch.nn.LayerNorm, blox.LayerNorm and blox.RMSNorm; of equinox.nn.RMSNorm with
+///         `use_bias`; of brainstate with eps 1e-6.
+template <std::floating_point T, std::size_t R, template <std::size_t> class Options>
+struct BasicLayerNorm {
+    Options<R> options;
+    std::optional<Tensor<T, R>> weight;  ///< 1 at first
+    std::optional<Tensor<T, R>> bias;    ///< 0 at first
+
+    static constexpr bool carries = false;
+
+    explicit BasicLayerNorm(const Options<R>& options_) : options((ops::check_layer_norm_options(who, options_), options_)) {
+        check_allocatable(who, options.shape.values(), sizeof(T));
+        if (options.use_weight) {
+            weight = make_tensor<T, R>(options.shape.values(), T(1));
+        }
+        if (options.use_bias) {
+            bias = make_tensor<T, R>(options.shape.values(), T(0));
+        }
+    }
+
+    template <tensor_of<T, R> X>
+    auto operator()(const X& x) const {
+        return detail::evaluate(operation(), x);
+    }
+    template <input_of<T, R> X, output_of<T, R> Y>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(operation(), x, y, workspace);
+    }
+    template <std::size_t A>
+        requires(A >= R)
+    Shape<A> output_shape(const Shape<A>& x)
+    const { return detail::shape_after(operation(), x); }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    static constexpr std::string_view who = Options<R>::who;
+
+    auto operation() const {
+        return detail::operation<T, R, R>(
+            who, [this](const Batch<const T, R>& x) { return ops::layer_norm_item(who, options, x); },
+            [this](const Batch<const T, R>& x, const Batch<T, R>& y, Workspace&) {
+                ops::layer_norm(options, x, ops::LayerNormParameters<T, R>{view_of(weight), view_of(bias)}, y, who);
+            });
+    }
+};
+
+template <std::floating_point T, std::size_t R = 1>
+using LayerNorm = BasicLayerNorm<T, R, LayerNormOptions>;
+template <std::floating_point T, std::size_t R = 1>
+using RMSNorm = BasicLayerNorm<T, R, RMSNormOptions>;
+
+}  // namespace nn::inline NN_ABI

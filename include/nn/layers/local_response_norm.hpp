@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/layers/call.hpp>
+#include <nn/ops/local_response_norm.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Local response normalisation across channels; N spatial axes.
+///
+///     y[c] = x[c] / (k + alpha · Σ_j x[j]²)^beta,    j = c − ⌊n/2⌋ … c − ⌊n/2⌋ + n − 1 within 0 … C − 1
+///
+///     x, y (…, C, L₁ … L_N)    n = size
+///
+/// An even n has one channel more below c than above. With `average` alpha is divided by n.
+///
+/// Errors  shape_error, std::invalid_argument; the output is untouched.
+/// Cost    B·C·ΠL·n flop and B·C·ΠL powers; no scratch.
+/// Source  Krizhevsky et al. 2012; the numbers of noxton.LocalResponseNormalization; of torch.nn.LocalResponseNorm with `average` and k 1.
+template <std::floating_point T, std::size_t N>
+struct LocalResponseNorm {
+    LocalResponseNormOptions options;
+
+    static constexpr bool carries = false;
+
+    explicit LocalResponseNorm(const LocalResponseNormOptions& options_ = {})
+        : options((ops::check_local_response_norm_options(who, options_), options_)) {}
+
+    template <tensor_of<T, N + 1> X>
+    auto operator()(const X& x) const {
+        return detail::evaluate(operation(), x);
+    }
+    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
+        detail::evaluate_into(operation(), x, y, workspace);
+    }
+    template <std::size_t R>
+        requires(R >= N + 1)
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return x; }
+
+private:
+    static constexpr std::string_view who = "nn::LocalResponseNorm";
+
+    auto operation() const {
+        return detail::operation<T, N + 1, N + 1>(
+            who, [](const Batch<const T, N + 1>& x) { return x.item(); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) { ops::local_response_norm(options, x, y, who); });
+    }
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/layers/call.hpp>
+#include <nn/ops/softmax.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Softmax over the last axis, or its logarithm.
+///
+///     y = eˣ / Σ eˣ        Logarithm: y = x − ln Σ eˣ
+///
+///     x, y (…, C)
+///
+/// The largest x of a row is subtracted first: no finite row overflows. A row of −∞ alone, or with a +∞ or a NaN, is NaN, as in JAX and
+/// PyTorch. y may be x itself.
+///
+/// Errors  shape_error; the output is untouched.
+/// Cost    B·C exponentials; no scratch.
+/// Source  jax.nn.softmax, jax.nn.log_softmax, torch.nn.Softmax(-1), torch.nn.LogSoftmax(-1).
+template <bool Logarithm>
+struct BasicSoftmax {
+    static constexpr bool carries = false;
+
+    template <operand X>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= 1)
+    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
+    template <in_memory X, output_of<element_of<X>, 1> Y>
+        requires(std::floating_point<element_of<X>>&& rank_of<X> >= 1)
+    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
+    template <std::size_t R>
+        requires(R >= 1)
+    Shape<R> output_shape(const Shape<R>& x)
+    const { return x; }
+
+private:
+    static constexpr std::string_view who = Logarithm ? "nn::log_softmax" : "nn::softmax";
+
+    template <class T>
+    static auto operation() {
+        return detail::operation<T, 1, 1>(
+            who, [](const Batch<const T, 1>& x) { return x.item(); },
+            [](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace&) { ops::softmax(x, Logarithm, y, who); });
+    }
+};
+
+inline constexpr BasicSoftmax<false> softmax{};     ///< eˣ / Σ eˣ along the last axis
+inline constexpr BasicSoftmax<true> log_softmax{};  ///< x − ln Σ eˣ along the last axis
+
+}  // namespace nn::inline NN_ABI

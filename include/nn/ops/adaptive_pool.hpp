@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>    // std::min
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/core/check.hpp>
+#include <nn/core/per_axis.hpp>
+#include <nn/core/view.hpp>
+#include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/pool.hpp>
+#include <nn/kernels/reduce.hpp>
+#include <nn/ops/pool.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// How an adaptive pool cuts an axis of L cells into M windows. They agree where M divides L.
+enum class AdaptiveWindows {
+    torch,    ///< from ⌊o·L / M⌋ to ⌈(o + 1)·L / M⌉: windows may share a cell
+    equinox,  ///< apart: L mod M windows of ⌊L / M⌋ + 1 cells, then windows of ⌊L / M⌋; M ≤ L
+};
+
+/// Hyper-parameters of an adaptive pool over N axes.
+template <std::size_t N>
+struct AdaptivePoolOptions {
+    PerAxis<N> output_size = 1;  ///< M, each ≥ 1
+    AdaptiveWindows windows = AdaptiveWindows::torch;
+    Layout layout = Layout::channels_first;
+};
+
+/// Hyper-parameters of a global pool.
+struct GlobalPoolOptions {
+    Layout layout = Layout::channels_first;
+};
+
+namespace ops {
+
+template <std::size_t N>
+void check_adaptive_pool_options(std::string_view who, const AdaptivePoolOptions<N>& options) {
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        require<std::invalid_argument>(options.output_size[axis] >= 1, who, "output_size ", options.output_size,
+                                       ", expected at least 1 along every axis");
+    }
+}
+
+/// Cells of window o of M over L cells.
+inline kernels::Range adaptive_cells(AdaptiveWindows windows, index_t length, index_t count, index_t o) {
+    const index_t whole = length / count;
+    const index_t rest = length % count;
+    if (windows == AdaptiveWindows::torch) {
+        return {o * whole + o * rest / count, (o + 1) * whole + divide_up((o + 1) * rest, count)};
+    }
+    const auto first = [&](index_t window) { return window * whole + std::min(window, rest); };
+    return {first(o), first(o + 1)};
+}
+
+/// Extents of one item of y, in the item's order of axes.
+template <class T, std::size_t N>
+Shape<N + 1> adaptive_pool_item(std::string_view who, const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x) {
+    check_adaptive_pool_options(who, options);
+    Shape<N + 1> item = channels_first(x.item(), options.layout);
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        const index_t least = options.windows == AdaptiveWindows::equinox ? options.output_size[axis] : 1;
+        require(item[axis + 1] >= least, who, "x has ", item[axis + 1], " cells along axis ", axis, ", expected at least ", least, "  [x ",
+                x.shape(), ", output_size ", options.output_size, "]");
+        item[axis + 1] = options.output_size[axis];
+    }
+    return from_channels_first(item, options.layout);
+}
+
+/// y = the maximum, minimum or mean of the cells of x under each of `output_size` windows.
+template <class Kind, class T, std::size_t N>
+void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, std::string_view who) {
+    check_output(who, x, adaptive_pool_item(who, options, x), y);
+    check_apart(who, "y", y, "x", x);
+    const auto cells = [&, from = x.channels_first(options.layout).item()](std::size_t axis, index_t o) {
+        return axis == 0 ? kernels::Range{o, o + 1} : adaptive_cells(options.windows, from[axis], options.output_size[axis - 1], o);
+    };
+    for (index_t item = 0; item < x.count(); ++item) {
+        const View<T, N + 1> to = y.channels_first(options.layout)[item];
+        kernels::transform(to, [] { return Kind::Kernel::template start<T>; });
+        kernels::pool_cells<typename Kind::Kernel>(cells, x.channels_first(options.layout)[item], to);
+        if constexpr (Kind::average) {
+            kernels::divide_by_counts(to, [&](std::size_t axis, index_t o) {
+                const kernels::Range range = cells(axis, o);
+                return range.last - range.first;
+            });
+        }
+    }
+}
+
+/// y (…, C) = the maximum, minimum or mean over all spatial axes of x, added in row-major order.
+template <class Kind, class T, std::size_t K>
+void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, const Batch<T, 1>& y, std::string_view who) {
+    const auto from = x.channels_first(options.layout);
+    check_output(who, x, Shape<1>{from.item()[0]}, y);
+    check_apart(who, "y", y, "x", x);
+    for (index_t item = 0; item < x.count(); ++item) {
+        for (index_t c = 0; c < from.item()[0]; ++c) {
+            const auto cells = at(from[item], c);
+            T result = Kind::Kernel::template start<T>;
+            if constexpr (Kind::average) {
+                result = cells.size() == 0 ? T(0) : kernels::mean_of(cells, [](T value) { return value; });
+            } else {
+                kernels::for_each(cells, [&](T value) { result = Kind::Kernel::join(result, value); });
+            }
+            y[item](c) = result;
+        }
+    }
+}
+
+}  // namespace ops
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/core/check.hpp>
+#include <nn/core/shape.hpp>
+#include <nn/core/view.hpp>
+#include <nn/kernels/normalise.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Hyper-parameters of `LocalResponseNorm`.
+struct LocalResponseNormOptions {
+    index_t size = 5;  ///< n, channels in the window, ⌊n / 2⌋ of them below
+    double alpha = 1e-4;
+    double beta = 0.75;
+    double k = 2;
+    bool average = false;  ///< whether alpha is divided by n (PyTorch, with k = 1)
+    Layout layout = Layout::channels_first;
+};
+
+namespace ops {
+
+inline void check_local_response_norm_options(std::string_view who, const LocalResponseNormOptions& options) {
+    const index_t least = options.average ? 1 : 0;
+    require<std::invalid_argument>(options.size >= least, who, "size ", options.size, ", expected at least ", least);
+}
+
+/// y = x / (k + alpha · Σ x²)^beta, the sum over `size` neighbouring channels.
+template <class T, std::size_t K>
+void local_response_norm(const LocalResponseNormOptions& options, const Batch<const T, K>& x, const Batch<T, K>& y,
+                         std::string_view who = "nn::ops::local_response_norm") {
+    check_local_response_norm_options(who, options);
+    check_output(who, x, x.item(), y);
+    check_apart(who, "y", y, "x", x);
+    const double alpha = options.average ? options.alpha / static_cast<double>(options.size) : options.alpha;
+    for (index_t item = 0; item < x.count(); ++item) {
+        kernels::local_response_norm(x.channels_first(options.layout)[item], options.size, static_cast<T>(options.k), static_cast<T>(alpha),
+                                     static_cast<T>(options.beta), y.channels_first(options.layout)[item]);
+    }
+}
+
+}  // namespace ops
+
+}  // namespace nn::inline NN_ABI
