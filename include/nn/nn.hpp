@@ -11,6 +11,7 @@
 #include <nn/layers/activations.hpp>
 #include <nn/layers/adaptive_pool.hpp>
 #include <nn/layers/batch_norm.hpp>
+#include <nn/layers/causal_conv.hpp>
 #include <nn/layers/conv.hpp>
 #include <nn/layers/conv_transpose.hpp>
 #include <nn/layers/dropout.hpp>

@@ -9,7 +9,7 @@
 #include <utility>      // std::move
 
 #include <nn/layers/init.hpp>
-#include <nn/layers/recurrent.hpp>
+#include <nn/layers/carrying.hpp>
 #include <nn/ops/gru.hpp>
 #include <nn/tensor.hpp>
 
@@ -47,7 +47,7 @@ struct GRUState {
 ///         into 256 KiB, at least one.
 /// Source  Cho et al. 2014, arXiv:1406.1078 (before); equinox.nn.GRUCell and torch.nn.GRU (after). blox and brainstate mean 1 − z by z.
 template <std::floating_point T, std::size_t Axes>
-struct BasicGRU : detail::Recurrent<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
+struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     using State = GRUState<T>;
 
     GRUOptions options;
@@ -93,7 +93,7 @@ struct BasicGRU : detail::Recurrent<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     }
 
 private:
-    friend detail::Recurrent<BasicGRU, GRUState<T>, T, Axes>;
+    friend detail::Carrying<BasicGRU, GRUState<T>, T, Axes>;
     using Views = std::array<View<T, 2>, 1>;
 
     static constexpr std::string_view who = Axes == 1 ? "nn::GRUCell" : "nn::GRU";

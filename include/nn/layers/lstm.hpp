@@ -9,7 +9,7 @@
 #include <utility>      // std::move
 
 #include <nn/layers/init.hpp>
-#include <nn/layers/recurrent.hpp>
+#include <nn/layers/carrying.hpp>
 #include <nn/ops/lstm.hpp>
 #include <nn/tensor.hpp>
 
@@ -50,7 +50,7 @@ struct LSTMState {
 ///         into 256 KiB, at least one.
 /// Source  Hochreiter & Schmidhuber 1997 as in equinox.nn.LSTMCell and torch.nn.LSTM (whose two biases are summed here).
 template <std::floating_point T, std::size_t Axes>
-struct BasicLSTM : detail::Recurrent<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
+struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     using State = LSTMState<T>;
 
     LSTMOptions options;
@@ -90,7 +90,7 @@ struct BasicLSTM : detail::Recurrent<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> 
     }
 
 private:
-    friend detail::Recurrent<BasicLSTM, LSTMState<T>, T, Axes>;
+    friend detail::Carrying<BasicLSTM, LSTMState<T>, T, Axes>;
     using Views = std::array<View<T, 2>, 2>;
 
     static constexpr std::string_view who = Axes == 1 ? "nn::LSTMCell" : "nn::LSTM";

@@ -21,7 +21,7 @@ namespace nn::inline NN_ABI::detail {
 ///     item(x)                                       the extents of one item of y, checked
 ///     run(x, views, resets, y, workspace)           the call, on views
 template <class L, class State, class T, std::size_t Axes>
-struct Recurrent {
+struct Carrying {
     static constexpr bool carries = true;
 
     template <tensor_of<T, Axes> X>

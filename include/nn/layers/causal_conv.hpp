@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>        // std::array
+#include <concepts>     // std::floating_point
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <string_view>  // std::string_view
+#include <utility>      // std::move
+
+#include <nn/layers/carrying.hpp>
+#include <nn/layers/init.hpp>
+#include <nn/ops/causal_conv.hpp>
+#include <nn/tensor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// What a `CausalConv1d` carries from call to call: the end of what it has seen.
+template <class T>
+struct CausalConv1dState {
+    Tensor<T, 3> history;  ///< (B, C, d·(K − 1)), the newest step last
+
+    static constexpr bool carried = true;
+
+    static void members(auto& self, auto&& f) { f("history", self.history); }
+};
+
+/// A convolution over time that sees the past only.
+///
+///     y[…, t, o] = bias[o] + Σ_c Σ_k w[o, c, k] · x[…, t − d·(K − 1 − k), g(o)·C/G + c]
+///
+///     x (…, T, C)    w (O, C/G, K)    bias (O)    y (…, T, O);    with `channels_first` (…, C, T) and (…, O, T)
+///
+///     y = conv(x)      y = conv(x, state)
+///
+/// Before the first step there are zeros, or what the state kept of the call before. A sequence cut anywhere gives the same bits, one step
+/// at a time too. `groups` equal to the channels is depthwise.
+///
+/// Errors  shape_error, std::invalid_argument; output and state are untouched.
+/// Cost    2·B·T·O·K·C/G flop; scratch kernels::conv_scratch(O/G, K·C/G) and 2·C·d·(K − 1) elements.
+/// Source  noxton.CausalConv1d, where its numbers are those of its documentation.
+template <std::floating_point T>
+struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T, 2> {
+    using State = CausalConv1dState<T>;
+
+    CausalConv1dOptions options;
+    Tensor<T, 3> weight;
+    std::optional<Tensor<T, 1>> bias;
+    std::optional<Tensor<T, 3>> weight_mask;  ///< multiplies the weight at every call
+
+    static constexpr bool takes_resets = false;
+
+    /// Weight and bias from U(−L, L), L = 1 / √(C/G · K), as in Equinox and PyTorch, unless the options say otherwise.
+    template <engine_or_none Engine>
+    CausalConv1d(const CausalConv1dOptions& options_, Engine&& engine) : options(checked(options_)) {
+        detail::draw_affine(options, ops::conv_weight_shape(ops::conv_options(options)), weight, bias, engine);
+    }
+
+    /// Trained arrays, checked against the options.
+    CausalConv1d(const CausalConv1dOptions& options_, Tensor<T, 3> weight_, std::optional<Tensor<T, 1>> bias_ = {})
+        : options(checked(options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+        ops::check_conv_parameters(who, ops::conv_options(options), parameters());
+    }
+
+    /// Zeros, for a batch of this size.
+    State initial_state(index_t batch) const {
+        const auto [history] = state_shapes(batch);
+        check_allocatable(who, history, sizeof(T));
+        return {make_tensor<T, 3>(history, T(0))};
+    }
+
+    static void members(auto& self, auto&& f) {
+        f("weight", self.weight);
+        f("bias", self.bias);
+    }
+
+private:
+    friend detail::Carrying<CausalConv1d, CausalConv1dState<T>, T, 2>;
+    using Views = std::array<View<T, 3>, 1>;
+
+    static constexpr std::string_view who = "nn::CausalConv1d";
+
+    static const CausalConv1dOptions& checked(const CausalConv1dOptions& options) {
+        ops::check_conv_options(who, ops::conv_options(options));
+        check_allocatable(who, ops::conv_weight_shape(ops::conv_options(options)), sizeof(T));
+        return options;
+    }
+    ops::ConvParameters<T, 1> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
+    std::array<Shape<3>, 1> state_shapes(index_t batch) const { return {{{batch, options.in_channels, ops::causal_history(options)}}}; }
+    static Views views(State& state) { return {view_of(state.history)}; }
+    Shape<2> item(const Batch<const T, 2>& x) const { return ops::causal_conv_item(who, options, x); }
+    void run(const Batch<const T, 2>& x, const Views& state, const std::optional<Batch<const bool, 1>>&, const Batch<T, 2>& y,
+             Workspace& workspace) const {
+        ops::causal_conv(options, x, parameters(), state[0], y, workspace, who);
+    }
+};
+
+}  // namespace nn::inline NN_ABI

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>    // std::min
+#include <cstddef>      // std::size_t
+#include <string_view>  // std::string_view
+
+#include <nn/core/check.hpp>
+#include <nn/core/initialiser.hpp>
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/conv.hpp>
+#include <nn/kernels/elementwise.hpp>
+#include <nn/ops/conv.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// Hyper-parameters of `CausalConv1d`.
+struct CausalConv1dOptions {
+    index_t in_channels = 0;   ///< C, a multiple of groups
+    index_t out_channels = 0;  ///< O, a multiple of groups
+    index_t kernel_size = 1;   ///< K ≥ 1
+    index_t dilation = 1;      ///< d ≥ 1, steps between taps
+    index_t groups = 1;        ///< G; as many as channels is depthwise
+    bool use_bias = true;
+    Layout layout = Layout::channels_last;  ///< items (T, C), as every other layer over time; channels_first: (C, T)
+    Initialiser weight_init = init::equinox;
+    Initialiser bias_init = init::equinox;
+};
+
+namespace ops {
+
+/// The convolution behind a causal one.
+inline ConvOptions<1> conv_options(const CausalConv1dOptions& options) {
+    return {.in_channels = options.in_channels,
+            .out_channels = options.out_channels,
+            .kernel_size = options.kernel_size,
+            .dilation = options.dilation,
+            .groups = options.groups,
+            .use_bias = options.use_bias,
+            .layout = options.layout};
+}
+
+/// Steps of the past that an output sees: d·(K − 1).
+inline index_t causal_history(const CausalConv1dOptions& options) { return saturating_multiply(options.dilation, options.kernel_size - 1); }
+
+/// Extents of one item of y: (T, O) or (O, T).
+template <class T>
+Shape<2> causal_conv_item(std::string_view who, const CausalConv1dOptions& options, const Batch<const T, 2>& x) {
+    check_conv_options(who, conv_options(options));
+    const Shape<2> item = channels_first(x.item(), options.layout);
+    check_conv_channels(who, conv_options(options), item[0], x.shape());
+    return from_channels_first(Shape<2>{options.out_channels, item[1]}, options.layout);
+}
+
+/// y[t] = bias + Σ_k w[k] · x[t − d·(K − 1 − k)]. `history` (B, C, d·(K − 1)), row-major, holds what came before x; afterwards what is to
+/// be kept for the next call.
+template <class T>
+void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x, const ConvParameters<T, 1>& parameters,
+                 const View<T, 3>& history, const Batch<T, 2>& y, Workspace& workspace, std::string_view who = "nn::ops::causal_conv") {
+    check_output(who, x, causal_conv_item(who, options, x), y);
+    check_conv_parameters(who, conv_options(options), parameters);
+    check_apart(who, "y", y, "x", x);
+    const index_t past = causal_history(options);
+    const Shape<3> expected{x.count(), options.in_channels, past};
+    require(history.shape == expected, who, "state.history ", history.shape, ", expected ", expected,
+            " = (batch, in_channels, dilation · (kernel_size - 1)); initial_state(", x.count(), ") makes it  [x ", x.shape(), "]");
+    require(history.strides == row_major(history.shape), who, "the state's arrays must be row-major");
+    check_apart(who, "y", y, "the state", Batch<T, 3>(history));
+    check_apart(who, "x", x, "the state", Batch<T, 3>(history));
+    if (y.empty()) {
+        return;
+    }
+    const auto from = x.channels_first(options.layout);
+    const auto to = y.channels_first(options.layout);
+    const index_t steps = from.item()[1];
+    const index_t head = std::min(steps, past);  // outputs that see the history
+    const auto time = [](auto view, index_t first, index_t count) {
+        view.data += first * view.strides[1];
+        view.shape[1] = count;
+        return view;
+    };
+    const auto copy = [](const View<T, 2>& target, const View<const T, 2>& source) {
+        kernels::transform(
+            target, [](T value) { return value; }, source);
+    };
+    const auto frame = workspace.frame();
+    const View<const T, 3> weight = dense_weight(parameters.weight, parameters.mask, frame);
+    const View<const T, 2> matrix = contiguous(weight.data, Shape<2>{weight.shape[0], weight.shape[1] * weight.shape[2]});
+    const View<T, 2> joint = contiguous(frame.template take<T>(options.in_channels * (past + head)), Shape<2>{options.in_channels, past + head});
+    const auto valid = [&](const View<const T, 2>& input, const View<T, 2>& output) {
+        kernels::ConvPlan<1> plan{.axes = {{{.input = input.shape[1], .kernel = options.kernel_size, .dilation = options.dilation}}},
+                                  .groups = options.groups};
+        plan.axes[0].place({});
+        kernels::conv(plan, Batch<const T, 2>(input), matrix, parameters.bias, Batch<T, 2>(output), workspace);
+    };
+    for (index_t b = 0; b < x.count(); ++b) {
+        const View<const T, 2> input = from[b];
+        if (head > 0) {
+            copy(time(joint, 0, past), at(history, b));
+            copy(time(joint, past, head), time(input, 0, head));
+            valid(joint, time(to[b], 0, head));
+        }
+        if (steps > past) {
+            valid(input, time(to[b], past, steps - past));
+        }
+    }
+    for (index_t b = 0; b < x.count(); ++b) {
+        const View<T, 2> kept = at(history, b);
+        copy(time(kept, 0, past - head), time(View<const T, 2>(kept), head, past - head));  // forwards: it moves to the left
+        copy(time(kept, past - head, head), time(from[b], steps - head, head));
+    }
+}
+
+}  // namespace ops
+
+}  // namespace nn::inline NN_ABI
