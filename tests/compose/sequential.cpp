@@ -641,17 +641,17 @@ TEST_CASE("Sequential: when the third layer throws, state and y are as before th
         return identical_states(state.get<0>(), start.get<0>()) && identical_states(state.get<1>(), start.get<1>()) &&
                identical(state.get<2>().sum, start.get<2>().sum) && values_of(y) == Values(30, 4) && values_of(small) == Values{4};
     };
-    // A hundred steps of one sign take the sum past 9.
-    const nn::Tensor<float, 3> large({2, 100, 3}, 1.0F);
+    // Four hundred steps of one sign take the sum past 9.
+    const nn::Tensor<float, 3> large({2, 400, 3}, 1.0F);
     const std::string refused = "RefuseLarge: an element is larger than 9";
     const auto said = [](const auto& f) { return error_of<std::domain_error>(f); };
-    nn::Tensor<float, 3> fits({2, 100, 5}, 4.0F);
+    nn::Tensor<float, 3> fits({2, 400, 5}, 4.0F);
     CHECK(said([&] { (void)net(large, state); }) == refused);
     CHECK(said([&] { (void)net(large, state, nn::training()); }) == refused);
     CHECK(said([&] { net.forward_into(large, state, fits, workspace); }) == refused);
     CHECK(said([&] { net.forward_into(large, state, nn::training(), fits, workspace); }) == refused);
     CHECK(said([&] { net.forward_into(large, state, small, workspace); }) == refused);
-    CHECK(values_of(fits) == Values(1000, 4));
+    CHECK(values_of(fits) == Values(4000, 4));
     CHECK(unchanged());
 
     // A layer of nn refuses: the last one, whose y does not fit.

@@ -23,7 +23,6 @@ using nn::index_t;
 using nn::no_init;
 using nn::Shape;
 using nn::Tensor;
-using nn::uniform_tensor;
 using nn::test::Extents;
 using nn::test::identical;
 using nn::test::shape_of;
@@ -68,21 +67,21 @@ void check_uniform(const X& tensor, double limit) {
 
 }  // namespace
 
-TEST_CASE("init: uniform_tensor draws from U(-limit, limit), zeros for no_init") {
+TEST_CASE("init: nn::init::uniform draws from U(-limit, limit), zeros for no_init") {
     std::mt19937 rng(90);
-    check_uniform(uniform_tensor<float, 2>({40, 50}, 0.25F, rng), 0.25);
-    check_uniform(uniform_tensor<double, 3>({10, 40, 50}, 3.0, rng), 3);
+    check_uniform(nn::draw_tensor<float, 2>({40, 50}, nn::init::uniform(0.25), {}, rng), 0.25);
+    check_uniform(nn::draw_tensor<double, 3>({10, 40, 50}, nn::init::uniform(3.0), {}, rng), 3);
     std::mt19937_64 wide(91);
-    check_uniform(uniform_tensor<float, 1>({5000}, 1.0F, wide), 1);
+    check_uniform(nn::draw_tensor<float, 1>({5000}, nn::init::uniform(1.0), {}, wide), 1);
     std::minstd_rand small(92);
-    check_uniform(uniform_tensor<double, 1>({5000}, 1.0, small), 1);
-    const auto none = uniform_tensor<float, 2>({2, 3}, 0.25F, no_init);
+    check_uniform(nn::draw_tensor<double, 1>({5000}, nn::init::uniform(1.0), {}, small), 1);
+    const auto none = nn::draw_tensor<float, 2>({2, 3}, nn::init::uniform(0.25), {}, no_init);
     CHECK(shape_of(none) == Extents{2, 3});
     CHECK(values_of(none) == std::vector<float>(6, 0));
     const std::mt19937 before = rng;
-    CHECK(shape_of(uniform_tensor<float, 2>({0, 3}, 0.25F, rng)) == Extents{0, 3});
+    CHECK(shape_of(nn::draw_tensor<float, 2>({0, 3}, nn::init::uniform(0.25), {}, rng)) == Extents{0, 3});
     CHECK(rng == before);
-    CHECK(values_of(uniform_tensor<float, 1>({3}, 0.0F, rng)) == std::vector<float>(3, 0));
+    CHECK(values_of(nn::draw_tensor<float, 1>({3}, nn::init::uniform(0.0), {}, rng)) == std::vector<float>(3, 0));
 }
 
 TEST_CASE("init: Linear, weight and bias, from U(-1 / sqrt(in), 1 / sqrt(in)) as equinox.nn.Linear") {

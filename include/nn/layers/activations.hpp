@@ -19,7 +19,7 @@ namespace nn::inline NN_ABI {
 /// Errors  shape_error; the output is untouched.
 template <class F>
 struct Elementwise {
-    F function{};
+    [[no_unique_address]] F function{};
 
     static constexpr bool carries = false;
 
