@@ -52,6 +52,7 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
     Forward forward;
     Backward backward;
 
+    static constexpr std::string_view name = "nn::Bidirectional";
     static constexpr bool carries = detail::carries<Forward> || detail::carries<Backward>;
     static constexpr bool takes_resets = false;
     static constexpr bool needs_state = detail::needs_state<Forward> || detail::needs_state<Backward>;
@@ -81,8 +82,6 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
 private:
     friend detail::Composite<Bidirectional>;
 
-    static constexpr std::string_view who = "nn::Bidirectional";
-
     auto children() const { return std::tie(forward, backward); }
     static auto child_states(auto& state) { return std::tie(state.forward, state.backward); }
 
@@ -90,7 +89,7 @@ private:
     static Shape<R> side_by_side(const Shape<R>& ahead, const Shape<R>& back, const Shape<R>& x) {
         Shape<R> together = ahead;
         together[R - 1] = back[R - 1];
-        require(together == back, who, "the layers make ", ahead, " and ", back, ", which do not stand side by side  [x ", x, "]");
+        require(together == back, name, "the layers make ", ahead, " and ", back, ", which do not stand side by side  [x ", x, "]");
         together[R - 1] = saturating_add(ahead[R - 1], back[R - 1]);
         return together;
     }
@@ -105,8 +104,8 @@ private:
         };
         const auto run = [&ahead = ahead, &back = back, item, &states, &context](const Batch<const T, 2>& x, const Batch<T, 2>& y,
                                                                                  Workspace& workspace) {
-            check_output(who, x, item(x), y);
-            check_apart(who, "y", y, "x", x);
+            check_output(name, x, item(x), y);
+            check_apart(name, "y", y, "x", x);
             const auto frame = workspace.frame();
             const auto scratch = [&](const Shape<3>& shape) { return contiguous(frame.template take<T>(element_count(shape)), shape); };
             const View<const T, 3> source = x.uniform() ? x.stacked() : gathered(x, scratch({x.count(), x.item()[0], x.item()[1]}));
@@ -120,7 +119,7 @@ private:
                 copy_columns<T>(at(second, b), y[b], first.shape[2]);
             }
         };
-        return detail::operation<T, 2, 2>(who, item, run);
+        return detail::operation<T, 2, 2>(name, item, run);
     }
 
     template <class T>

@@ -256,6 +256,9 @@ struct Composite {
         requires(takes<L, A&, B&, C&>())
     void forward_into(const X& x, A&& a, B&& b, C&& c, Y&& y, Workspace& workspace) const { run_into(x, y, workspace, a, b, c); }
 
+    /// References to the children, for whoever walks a network.
+    static auto children_of(const L& layer) { return layer.children(); }
+
 private:
     const L& self() const { return static_cast<const L&>(*this); }
 
@@ -273,10 +276,10 @@ private:
     static void check_apart_from_state(Y& y, A& extra) {
         if constexpr (is_state_of<L, A> && in_memory<Y>) {
             const Operand<Y> out(y);
-            const auto target = out.template batch<0>(L::who, "y");
+            const auto target = out.template batch<0>(L::name, "y");
             for_each_tensor(extra, [&](auto& tensor) {
                 const auto part = view_of(tensor);
-                check_apart(L::who, "y", target, "the state", Batch<std::remove_pointer_t<decltype(part.data)>, 0>(part));
+                check_apart(L::name, "y", target, "the state", Batch<std::remove_pointer_t<decltype(part.data)>, 0>(part));
             });
         }
     }

@@ -59,6 +59,7 @@ struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActiv
     Norm norm;
     Activation activation;
 
+    static constexpr std::string_view name = "nn::ConvNormActivation";
     static constexpr bool carries = detail::carries<Norm>;
     static constexpr bool needs_state = detail::needs_state<Norm>;
     static constexpr bool allocation_free = detail::is_allocation_free<Norm>() && detail::is_allocation_free<Activation>();
@@ -77,8 +78,6 @@ struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActiv
 private:
     friend detail::Composite<ConvNormActivation>;
     friend detail::Chain<ConvNormActivation>;
-
-    static constexpr std::string_view who = "nn::ConvNormActivation";
 
     auto children() const { return std::tie(conv, norm, activation); }
     static auto child_states(auto& state) { return std::tie(detail::no_state, state.norm, detail::no_state); }

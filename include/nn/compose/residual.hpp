@@ -53,6 +53,7 @@ struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::statefu
     Main main;
     Shortcut shortcut;
 
+    static constexpr std::string_view name = "nn::Residual";
     static constexpr bool carries = detail::carries<Main> || detail::carries<Shortcut>;
     static constexpr bool takes_resets =
         carries && (!detail::carries<Main> || detail::takes_resets<Main>)&&(!detail::carries<Shortcut> || detail::takes_resets<Shortcut>);
@@ -76,8 +77,6 @@ struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::statefu
 private:
     friend detail::Composite<Residual>;
 
-    static constexpr std::string_view who = "nn::Residual";
-
     auto children() const { return std::tie(main, shortcut); }
     static auto child_states(auto& state) { return std::tie(state.main, state.shortcut); }
 
@@ -92,7 +91,7 @@ private:
         return main;
     }
     static void check_same(std::span<const index_t> main, std::span<const index_t> shortcut, std::span<const index_t> x) {
-        require(std::equal(main.begin(), main.end(), shortcut.begin(), shortcut.end()), who, "main makes ", main, ", shortcut ", shortcut,
+        require(std::equal(main.begin(), main.end(), shortcut.begin(), shortcut.end()), name, "main makes ", main, ", shortcut ", shortcut,
                 ", expected the same shape  [x ", x, "]");
     }
 
@@ -101,17 +100,17 @@ private:
     static auto sum(const detail::Operand<const T>& main, std::span<const index_t> x) {
         using E = element_of<T>;
         return detail::operation<E, 0, 0>(
-            who,
+            name,
             [&main, x](const Batch<const E, 0>& shortcut) {
                 check_same(main.shape(), shortcut.shape(), x);
                 return Shape<0>{};
             },
             [&main, x](const Batch<const E, 0>& shortcut, const Batch<E, 0>& y, Workspace&) {
                 check_same(main.shape(), shortcut.shape(), x);
-                check_output(who, shortcut, Shape<0>{}, y);
-                check_apart_or_same(who, y, shortcut);
+                check_output(name, shortcut, Shape<0>{}, y);
+                check_apart_or_same(name, y, shortcut);
                 kernels::transform(
-                    y, [](E a, E b) { return a + b; }, shortcut, main.template batch<0>(who, "main"));
+                    y, [](E a, E b) { return a + b; }, shortcut, main.template batch<0>(name, "main"));
             });
     }
 

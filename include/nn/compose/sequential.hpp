@@ -56,8 +56,9 @@ template <class... Layers>
 struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), Layers...>, detail::Chain<Sequential<Layers...>> {
     std::tuple<Layers...> layers;
 
+    static constexpr std::string_view name = "nn::Sequential";
     static constexpr bool carries = (detail::carries<Layers> || ...);
-    static constexpr bool takes_resets = carries && ((!detail::carries<Layers> || detail::takes_resets<Layers>) && ...);
+    static constexpr bool takes_resets = carries && ((!detail::carries<Layers> || detail::takes_resets<Layers>)&&...);
     static constexpr bool needs_state = (detail::needs_state<Layers> || ...);
     static constexpr bool allocation_free = (detail::is_allocation_free<Layers>() && ...);
 
@@ -84,8 +85,6 @@ struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), La
 private:
     friend detail::Composite<Sequential>;
     friend detail::Chain<Sequential>;
-
-    static constexpr std::string_view who = "nn::Sequential";
 
     auto children() const {
         return std::apply([](const auto&... layer) { return std::tie(layer...); }, layers);

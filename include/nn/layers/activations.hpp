@@ -21,6 +21,7 @@ template <class F>
 struct Elementwise {
     [[no_unique_address]] F function{};
 
+    static constexpr std::string_view name = F::name;
     static constexpr bool carries = false;
 
     template <operand X>

@@ -25,9 +25,10 @@ template <std::size_t N, class Kind>
 struct AdaptivePool {
     AdaptivePoolOptions<N> options;
 
+    static constexpr std::string_view name = Kind::adaptive_name;
     static constexpr bool carries = false;
 
-    explicit AdaptivePool(const AdaptivePoolOptions<N>& options_) : options((ops::check_adaptive_pool_options(who, options_), options_)) {}
+    explicit AdaptivePool(const AdaptivePoolOptions<N>& options_) : options((ops::check_adaptive_pool_options(name, options_), options_)) {}
 
     template <operand X>
         requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
@@ -41,13 +42,13 @@ struct AdaptivePool {
     const { return detail::shape_after(operation<float>(), x); }
 
 private:
-    static constexpr std::string_view who = Kind::adaptive_name;
-
     template <class T>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            who, [this](const Batch<const T, N + 1>& x) { return ops::adaptive_pool_item(who, options, x); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) { ops::adaptive_pool<Kind>(options, x, y, who); });
+            name, [this](const Batch<const T, N + 1>& x) { return ops::adaptive_pool_item(name, options, x); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) {
+                ops::adaptive_pool<Kind>(options, x, y, name);
+            });
     }
 };
 
@@ -89,13 +90,13 @@ struct GlobalPool {
     const { return detail::shape_after(operation<float>(), x); }
 
 private:
-    static constexpr std::string_view who = Kind::global_name;
+    static constexpr std::string_view name = Kind::global_name;
 
     template <class T>
     auto operation() const {
         return detail::operation<T, N + 1, 1>(
-            who, [this](const Batch<const T, N + 1>& x) { return Shape<1>{x.channels_first(options.layout).item()[0]}; },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, 1>& y, Workspace&) { ops::global_pool<Kind>(options, x, y, who); });
+            name, [this](const Batch<const T, N + 1>& x) { return Shape<1>{x.channels_first(options.layout).item()[0]}; },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, 1>& y, Workspace&) { ops::global_pool<Kind>(options, x, y, name); });
     }
 };
 

@@ -51,9 +51,10 @@ struct BatchNorm {
     std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
     std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
 
+    static constexpr std::string_view name = "nn::BatchNorm";
     static constexpr bool carries = false;
 
-    explicit BatchNorm(const BatchNormOptions& options_) : options((ops::check_batch_norm_options(who, options_), options_)) {
+    explicit BatchNorm(const BatchNormOptions& options_) : options((ops::check_batch_norm_options(name, options_), options_)) {
         if (options.use_weight) {
             weight = make_tensor<T, 1>({options.size}, T(1));
         }
@@ -83,7 +84,7 @@ struct BatchNorm {
     template <std::size_t R>
         requires(R >= N + 1)
     Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(detail::operation<T, N + 1, N + 1>(who, item(), 0), x); }
+    const { return detail::shape_after(detail::operation<T, N + 1, N + 1>(name, item(), 0), x); }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
@@ -91,24 +92,22 @@ struct BatchNorm {
     }
 
 private:
-    static constexpr std::string_view who = "nn::BatchNorm";
-
     ops::ChannelParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
 
     auto item() const {
-        return [this](const Batch<const T, N + 1>& x) { return ops::batch_norm_item(who, options, x); };
+        return [this](const Batch<const T, N + 1>& x) { return ops::batch_norm_item(name, options, x); };
     }
     auto inference(const State& state) const {
         return detail::operation<T, N + 1, N + 1>(
-            who, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::batch_norm(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, who);
+            name, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::batch_norm(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace, name);
             });
     }
     auto training(State& state) const {
         return detail::operation<T, N + 1, N + 1>(
-            who, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+            name, item(), [this, &state](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 ops::batch_norm_training(options, x, parameters(), view_of(state.running_mean), view_of(state.running_var), y, workspace,
-                                         who);
+                                         name);
             });
     }
 };

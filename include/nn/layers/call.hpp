@@ -141,7 +141,8 @@ auto evaluate(const Operation& operation, const X& x) {
 template <class Operation, class X, class Y>
 void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& workspace) {
     constexpr bool known = rank_of<X> != dynamic_rank && rank_of<Y> != dynamic_rank;
-    static_assert(!known || rank_of<Y> + Operation::item_axes == rank_of<X> + Operation::output_axes, "y has another number of axes than the result");
+    static_assert(!known || rank_of<Y> + Operation::item_axes == rank_of<X> + Operation::output_axes,
+                  "y has another number of axes than the result");
     const Operand<const X> in(x);
     const auto input = in.template batch<Operation::item_axes>(operation.who, "x");
     if constexpr (rank_of<X> == dynamic_rank && rank_of<Y> != dynamic_rank) {
@@ -159,7 +160,8 @@ void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& work
             }
         }
     }
-    using Target = std::conditional_t<is_view<std::remove_const_t<Y>>, std::remove_const_t<Y>, Y>;  // the elements of a const View are not const
+    using Target =
+        std::conditional_t<is_view<std::remove_const_t<Y>>, std::remove_const_t<Y>, Y>;  // the elements of a const View are not const
     Target& target = const_cast<Target&>(y);
     const Operand<Target> out(target);
     operation.run(input, out.template batch<Operation::output_axes>(operation.who, "y"), workspace);

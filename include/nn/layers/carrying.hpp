@@ -15,7 +15,7 @@ namespace nn::inline NN_ABI::detail {
 /// The calls of a layer L with a carried `State`: y = layer(x), from zeros; layer(x, state); layer(x, state, resets). Axes is 2 for
 /// sequences (…, T, D), 1 for single steps (…, D). L has
 ///
-///     who                                           begins the error texts
+///     name                                           begins the error texts
 ///     state_shapes(batch)                           their shapes, as an array
 ///     views(state)                                  views of them, as an array
 ///     item(x)                                       the extents of one item of y, checked
@@ -36,7 +36,7 @@ struct Carrying {
         requires(L::takes_resets)
     auto operator()(const X& x, State& state, const Resets& resets) const {
         const Operand<const Resets> held(resets);
-        return evaluate(with(L::views(state), held.template batch<Axes - 1>(L::who, "resets")), x);
+        return evaluate(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x);
     }
     template <input_of<T, Axes> X, output_of<T, Axes> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
@@ -50,7 +50,7 @@ struct Carrying {
         requires(L::takes_resets)
     void forward_into(const X& x, State& state, const Resets& resets, Y&& y, Workspace& workspace) const {
         const Operand<const Resets> held(resets);
-        evaluate_into(with(L::views(state), held.template batch<Axes - 1>(L::who, "resets")), x, y, workspace);
+        evaluate_into(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x, y, workspace);
     }
     template <std::size_t R>
         requires(R >= Axes)
@@ -68,12 +68,12 @@ private:
     template <class Views>
     auto with(const Views& state, const Resets& resets) const {
         return operation<T, Axes, Axes>(
-            L::who, item(), [this, state, resets](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
+            L::name, item(), [this, state, resets](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
                 self().run(x, state, resets, y, workspace);
             });
     }
     auto from_zeros() const {
-        return operation<T, Axes, Axes>(L::who, item(),
+        return operation<T, Axes, Axes>(L::name, item(),
                                         [this](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
                                             const auto frame = workspace.frame();
                                             self().run(x, zeros(self().state_shapes(x.count()), frame), {}, y, workspace);

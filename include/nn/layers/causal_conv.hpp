@@ -48,6 +48,7 @@ struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T,
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, 3>> weight_mask;  ///< multiplies the weight at every call
 
+    static constexpr std::string_view name = "nn::CausalConv1d";
     static constexpr bool takes_resets = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √(C/G · K), as in Equinox and PyTorch, unless the options say otherwise.
@@ -59,14 +60,23 @@ struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T,
     /// Trained arrays, checked against the options.
     CausalConv1d(const CausalConv1dOptions& options_, Tensor<T, 3> weight_, std::optional<Tensor<T, 1>> bias_ = {})
         : options(checked(options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
-        ops::check_conv_parameters(who, ops::conv_options(options), parameters());
+        ops::check_conv_parameters(name, ops::conv_options(options), parameters());
     }
 
     /// Zeros, for a batch of this size.
     State initial_state(index_t batch) const {
         const auto [history] = state_shapes(batch);
-        check_allocatable(who, history, sizeof(T));
+        check_allocatable(name, history, sizeof(T));
         return {make_tensor<T, 3>(history, T(0))};
+    }
+
+    /// Multiply-adds of a call with x of this shape.
+    template <std::size_t R>
+        requires(R >= 2)
+    index_t multiply_adds(const Shape<R>& x)
+    const {
+        const index_t each = element_count(ops::conv_weight_shape(ops::conv_options(options))) / options.out_channels;
+        return saturating_multiply(element_count(this->output_shape(x)), each);
     }
 
     static void members(auto& self, auto&& f) {
@@ -78,20 +88,18 @@ private:
     friend detail::Carrying<CausalConv1d, CausalConv1dState<T>, T, 2>;
     using Views = std::array<View<T, 3>, 1>;
 
-    static constexpr std::string_view who = "nn::CausalConv1d";
-
     static const CausalConv1dOptions& checked(const CausalConv1dOptions& options) {
-        ops::check_conv_options(who, ops::conv_options(options));
-        check_allocatable(who, ops::conv_weight_shape(ops::conv_options(options)), sizeof(T));
+        ops::check_conv_options(name, ops::conv_options(options));
+        check_allocatable(name, ops::conv_weight_shape(ops::conv_options(options)), sizeof(T));
         return options;
     }
     ops::ConvParameters<T, 1> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
     std::array<Shape<3>, 1> state_shapes(index_t batch) const { return {{{batch, options.in_channels, ops::causal_history(options)}}}; }
     static Views views(State& state) { return {view_of(state.history)}; }
-    Shape<2> item(const Batch<const T, 2>& x) const { return ops::causal_conv_item(who, options, x); }
+    Shape<2> item(const Batch<const T, 2>& x) const { return ops::causal_conv_item(name, options, x); }
     void run(const Batch<const T, 2>& x, const Views& state, const std::optional<Batch<const bool, 1>>&, const Batch<T, 2>& y,
              Workspace& workspace) const {
-        ops::causal_conv(options, x, parameters(), state[0], y, workspace, who);
+        ops::causal_conv(options, x, parameters(), state[0], y, workspace, name);
     }
 };
 

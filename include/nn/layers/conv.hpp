@@ -33,19 +33,20 @@ struct Conv {
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
+    static constexpr std::string_view name = "nn::Conv";
     static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
-    Conv(const ConvOptions<N>& options_, Engine&& engine) : options((ops::check_conv_options(who, options_), options_)) {
-        check_allocatable(who, ops::conv_weight_shape(options), sizeof(T));
+    Conv(const ConvOptions<N>& options_, Engine&& engine) : options((ops::check_conv_options(name, options_), options_)) {
+        check_allocatable(name, ops::conv_weight_shape(options), sizeof(T));
         detail::draw_affine(options, ops::conv_weight_shape(options), weight, bias, engine);
     }
 
     /// Trained arrays, checked against the options.
     Conv(const ConvOptions<N>& options_, Tensor<T, N + 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options((ops::check_conv_options(who, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
-        ops::check_conv_parameters(who, options, parameters());
+        : options((ops::check_conv_options(name, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+        ops::check_conv_parameters(name, options, parameters());
     }
 
     template <tensor_of<T, N + 1> X>
@@ -61,21 +62,27 @@ struct Conv {
     Shape<R> output_shape(const Shape<R>& x)
     const { return detail::shape_after(operation(), x); }
 
+    /// Multiply-adds of a call with x of this shape.
+    template <std::size_t R>
+        requires(R >= N + 1)
+    index_t multiply_adds(const Shape<R>& x)
+    const {
+        return saturating_multiply(element_count(output_shape(x)), element_count(ops::conv_weight_shape(options)) / options.out_channels);
+    }
+
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
     }
 
 private:
-    static constexpr std::string_view who = "nn::Conv";
-
     ops::ConvParameters<T, N> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
 
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            who, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_plan(who, options, x)); },
+            name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_plan(name, options, x)); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::conv(options, x, parameters(), y, workspace, who);
+                ops::conv(options, x, parameters(), y, workspace, name);
             });
     }
 };

@@ -40,20 +40,21 @@ struct ConvTranspose {
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
+    static constexpr std::string_view name = "nn::ConvTranspose";
     static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox, unless the options say otherwise.
     template <engine_or_none Engine>
     ConvTranspose(const ConvTransposeOptions<N>& options_, Engine&& engine)
-        : options((ops::check_conv_transpose_options(who, options_), options_)) {
-        check_allocatable(who, ops::conv_weight_shape(options), sizeof(T));
+        : options((ops::check_conv_transpose_options(name, options_), options_)) {
+        check_allocatable(name, ops::conv_weight_shape(options), sizeof(T));
         detail::draw_affine(options, ops::conv_weight_shape(options), weight, bias, engine);
     }
 
     /// Trained arrays, checked against the options.
     ConvTranspose(const ConvTransposeOptions<N>& options_, Tensor<T, N + 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options((ops::check_conv_transpose_options(who, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
-        ops::check_conv_parameters(who, options, parameters());
+        : options((ops::check_conv_transpose_options(name, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+        ops::check_conv_parameters(name, options, parameters());
     }
 
     template <tensor_of<T, N + 1> X>
@@ -69,21 +70,25 @@ struct ConvTranspose {
     Shape<R> output_shape(const Shape<R>& x)
     const { return detail::shape_after(operation(), x); }
 
+    /// Multiply-adds of a call with x of this shape: those with cells of x, not with the zeros between them.
+    template <std::size_t R>
+        requires(R >= N + 1)
+    index_t multiply_adds(const Shape<R>& x)
+    const { return saturating_multiply(element_count(x), element_count(ops::conv_weight_shape(options)) / options.in_channels); }
+
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
     }
 
 private:
-    static constexpr std::string_view who = "nn::ConvTranspose";
-
     ops::ConvParameters<T, N> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
 
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            who, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_transpose_plan(who, options, x)); },
+            name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_transpose_plan(name, options, x)); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::conv_transpose(options, x, parameters(), y, workspace, who);
+                ops::conv_transpose(options, x, parameters(), y, workspace, name);
             });
     }
 };
@@ -105,16 +110,16 @@ using ConvTranspose3d = ConvTranspose<T, 3>;
 template <std::floating_point T, std::size_t N, std::size_t R>
     requires(R >= N + 1)
 ConvTranspose<T, N> adjoint(const Conv<T, N>& conv, const Shape<R>& shape) {
-    constexpr std::string_view who = "nn::adjoint";
+    constexpr std::string_view name = "nn::adjoint";
     const ConvOptions<N>& from = conv.options;
-    require<std::invalid_argument>(from.input_dilation == PerAxis<N>(1), who, "input_dilation ", from.input_dilation,
+    require<std::invalid_argument>(from.input_dilation == PerAxis<N>(1), name, "input_dilation ", from.input_dilation,
                                    ", expected 1: the transpose of a convolution with it is a convolution with that stride");
     const auto x = shape_only<const T, N + 1>(shape);
-    const kernels::ConvPlan<N> plan = ops::conv_plan(who, from, x);
+    const kernels::ConvPlan<N> plan = ops::conv_plan(name, from, x);
     std::array<index_t, N> output_padding{};
     for (std::size_t axis = 0; axis < N; ++axis) {
         const kernels::WindowAxis& window = plan.axes[axis];
-        require(window.output > 0, who, "no window fits into x along axis ", axis, ", nothing to transpose  [x ", shape, "]");
+        require(window.output > 0, name, "no window fits into x along axis ", axis, ", nothing to transpose  [x ", shape, "]");
         const PaddingRule rule = from.padding.rule();
         const Pad pad = from.padding.resolve(axis, window.input, window.kernel, window.stride, window.dilation);
         output_padding[axis] = rule == PaddingRule::same || rule == PaddingRule::same_lower

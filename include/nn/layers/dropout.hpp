@@ -30,6 +30,7 @@ struct DropoutOptions {
 struct Dropout {
     DropoutOptions options;
 
+    static constexpr std::string_view name = "nn::Dropout";
     static constexpr bool carries = false;
 
     explicit Dropout(const DropoutOptions& options_ = {}) : options(options_) { check_rate(); }
@@ -54,23 +55,21 @@ struct Dropout {
     }
 
 private:
-    static constexpr std::string_view who = "nn::Dropout";
-
     void check_rate() const {
-        require<std::invalid_argument>(options.rate >= 0 && options.rate <= 1, who, "rate ", options.rate, ", expected 0 … 1");
+        require<std::invalid_argument>(options.rate >= 0 && options.rate <= 1, name, "rate ", options.rate, ", expected 0 … 1");
     }
 
     template <class T, class Run>
     static auto elementwise(Run run) {
         return detail::operation<T, 0, 0>(
-            who, [](const Batch<const T, 0>&) { return Shape<0>{}; }, run);
+            name, [](const Batch<const T, 0>&) { return Shape<0>{}; }, run);
     }
 
     template <class T>
     static auto copy() {
         return elementwise<T>([](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) {
             ops::transform(
-                x, [](T v) { return v; }, y, who);
+                x, [](T v) { return v; }, y, name);
         });
     }
 
@@ -78,8 +77,8 @@ private:
     auto drop(Engine& engine) const {
         return elementwise<T>([this, &engine](const Batch<const T, 0>& x, const Batch<T, 0>& y, Workspace&) {
             check_rate();
-            check_output(who, x, Shape<0>{}, y);
-            check_apart_or_same(who, y, x);
+            check_output(name, x, Shape<0>{}, y);
+            check_apart_or_same(name, y, x);
             std::bernoulli_distribution dropped(options.rate);
             const T scale = static_cast<T>(1 / (1 - options.rate));
             for (index_t i = 0; i < x.count(); ++i) {

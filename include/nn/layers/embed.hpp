@@ -29,19 +29,20 @@ struct Embed {
     EmbedOptions options;
     Tensor<T, 2> weight;
 
+    static constexpr std::string_view name = "nn::Embed";
     static constexpr bool carries = false;
 
     /// The table from N(0, 1), as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
-    Embed(const EmbedOptions& options_, Engine&& engine) : options((ops::check_embed_options(who, options_), options_)) {
-        check_allocatable(who, shape(), sizeof(T));
+    Embed(const EmbedOptions& options_, Engine&& engine) : options((ops::check_embed_options(name, options_), options_)) {
+        check_allocatable(name, shape(), sizeof(T));
         weight = draw_tensor<T, 2>(shape(), options.weight_init, {.in = options.embedding_size, .out = options.num_embeddings}, engine);
     }
 
     /// A trained table, checked against the options.
     Embed(const EmbedOptions& options_, Tensor<T, 2> table)
-        : options((ops::check_embed_options(who, options_), options_)), weight(std::move(table)) {
-        check_table(who);
+        : options((ops::check_embed_options(name, options_), options_)), weight(std::move(table)) {
+        check_table(name);
     }
 
     template <operand X>
@@ -67,7 +68,6 @@ struct Embed {
     static void members(auto& self, auto&& f) { f("weight", self.weight); }
 
 private:
-    static constexpr std::string_view who = "nn::Embed";
     static constexpr std::string_view who_attends = "nn::Embed::attend";
 
     Shape<2> shape() const { return {options.num_embeddings, options.embedding_size}; }
@@ -79,14 +79,14 @@ private:
     template <index_type I>
     auto lookup() const {
         return detail::operation<I, 0, 1, T>(
-            who,
+            name,
             [this](const Batch<const I, 0>&) {
-                check_table(who);
+                check_table(name);
                 return Shape<1>{options.embedding_size};
             },
             [this](const Batch<const I, 0>& x, const Batch<T, 1>& y, Workspace&) {
-                check_table(who);
-                ops::embed(options, x, view_of(weight), y, who);
+                check_table(name);
+                ops::embed(options, x, view_of(weight), y, name);
             });
     }
     auto attention() const {

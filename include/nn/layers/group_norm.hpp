@@ -31,10 +31,11 @@ struct GroupNorm {
     std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
     std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
 
+    static constexpr std::string_view name = "nn::GroupNorm";
     static constexpr bool carries = false;
 
-    explicit GroupNorm(const GroupNormOptions& options_) : options((ops::check_group_norm_options(who, options_), options_)) {
-        check_allocatable(who, Shape<1>{options.channels}, sizeof(T));
+    explicit GroupNorm(const GroupNormOptions& options_) : options((ops::check_group_norm_options(name, options_), options_)) {
+        check_allocatable(name, Shape<1>{options.channels}, sizeof(T));
         if (options.use_weight) {
             weight = make_tensor<T, 1>({options.channels}, T(1));
         }
@@ -62,13 +63,11 @@ struct GroupNorm {
     }
 
 private:
-    static constexpr std::string_view who = "nn::GroupNorm";
-
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            who, [this](const Batch<const T, N + 1>& x) { return ops::group_norm_item(who, options, x); },
+            name, [this](const Batch<const T, N + 1>& x) { return ops::group_norm_item(name, options, x); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::group_norm(options, x, ops::ChannelParameters<T>{view_of(weight), view_of(bias)}, y, workspace, who);
+                ops::group_norm(options, x, ops::ChannelParameters<T>{view_of(weight), view_of(bias)}, y, workspace, name);
             });
     }
 };

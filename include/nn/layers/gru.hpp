@@ -8,8 +8,8 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
-#include <nn/layers/init.hpp>
 #include <nn/layers/carrying.hpp>
+#include <nn/layers/init.hpp>
 #include <nn/ops/gru.hpp>
 #include <nn/tensor.hpp>
 
@@ -56,11 +56,12 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, 1>> bias_n;  ///< with GRUReset::after
 
+    static constexpr std::string_view name = Axes == 1 ? "nn::GRUCell" : "nn::GRU";
     static constexpr bool takes_resets = true;
 
     /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
-    BasicGRU(const GRUOptions& options_, Engine&& engine) : options((ops::check_gru_options(who, options_), options_)) {
+    BasicGRU(const GRUOptions& options_, Engine&& engine) : options((ops::check_gru_options(name, options_), options_)) {
         const Fans fans = detail::draw_recurrent(options, 3 * options.hidden_size, weight_ih, weight_hh, bias, engine);
         if (ops::has_bias_n(options)) {
             bias_n = draw_tensor<T, 1>({options.hidden_size}, options.bias_init, fans, engine);
@@ -70,20 +71,26 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     /// Trained arrays, checked against the options.
     BasicGRU(const GRUOptions& options_, Tensor<T, 2> weight_ih_, Tensor<T, 2> weight_hh_, std::optional<Tensor<T, 1>> bias_ = {},
              std::optional<Tensor<T, 1>> bias_n_ = {})
-        : options((ops::check_gru_options(who, options_), options_)),
+        : options((ops::check_gru_options(name, options_), options_)),
           weight_ih(std::move(weight_ih_)),
           weight_hh(std::move(weight_hh_)),
           bias(std::move(bias_)),
           bias_n(std::move(bias_n_)) {
-        ops::check_gru_parameters(who, options, parameters());
+        ops::check_gru_parameters(name, options, parameters());
     }
 
     /// Zeros, for a batch of this size.
     State initial_state(index_t batch) const {
         const auto [hidden] = state_shapes(batch);
-        check_allocatable(who, hidden, sizeof(T));
+        check_allocatable(name, hidden, sizeof(T));
         return {make_tensor<T, 2>(hidden, T(0))};
     }
+
+    /// Multiply-adds of the products of a call with x of this shape.
+    template <std::size_t R>
+        requires(R >= Axes)
+    index_t multiply_adds(const Shape<R>& x)
+    const { return saturating_multiply(element_count(this->output_shape(x)), 3 * (options.input_size + options.hidden_size)); }
 
     static void members(auto& self, auto&& f) {
         f("weight_ih", self.weight_ih);
@@ -96,15 +103,13 @@ private:
     friend detail::Carrying<BasicGRU, GRUState<T>, T, Axes>;
     using Views = std::array<View<T, 2>, 1>;
 
-    static constexpr std::string_view who = Axes == 1 ? "nn::GRUCell" : "nn::GRU";
-
     ops::GRUParameters<T> parameters() const { return {{view_of(weight_ih), view_of(weight_hh), view_of(bias)}, view_of(bias_n)}; }
     std::array<Shape<2>, 1> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}}}; }
     static Views views(State& state) { return {view_of(state.hidden)}; }
-    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::gru_item(who, options, parameters(), x); }
+    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::gru_item(name, options, parameters(), x); }
     void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
              const Batch<T, Axes>& y, Workspace& workspace) const {
-        ops::gru(options, x, parameters(), state[0], resets, y, workspace, who);
+        ops::gru(options, x, parameters(), state[0], resets, y, workspace, name);
     }
 };
 

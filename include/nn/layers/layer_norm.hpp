@@ -33,10 +33,11 @@ struct BasicLayerNorm {
     std::optional<Tensor<T, R>> weight;  ///< 1 at first
     std::optional<Tensor<T, R>> bias;    ///< 0 at first
 
+    static constexpr std::string_view name = Options<R>::who;
     static constexpr bool carries = false;
 
-    explicit BasicLayerNorm(const Options<R>& options_) : options((ops::check_layer_norm_options(who, options_), options_)) {
-        check_allocatable(who, options.shape.values(), sizeof(T));
+    explicit BasicLayerNorm(const Options<R>& options_) : options((ops::check_layer_norm_options(name, options_), options_)) {
+        check_allocatable(name, options.shape.values(), sizeof(T));
         if (options.use_weight) {
             weight = make_tensor<T, R>(options.shape.values(), T(1));
         }
@@ -64,13 +65,11 @@ struct BasicLayerNorm {
     }
 
 private:
-    static constexpr std::string_view who = Options<R>::who;
-
     auto operation() const {
         return detail::operation<T, R, R>(
-            who, [this](const Batch<const T, R>& x) { return ops::layer_norm_item(who, options, x); },
+            name, [this](const Batch<const T, R>& x) { return ops::layer_norm_item(name, options, x); },
             [this](const Batch<const T, R>& x, const Batch<T, R>& y, Workspace&) {
-                ops::layer_norm(options, x, ops::LayerNormParameters<T, R>{view_of(weight), view_of(bias)}, y, who);
+                ops::layer_norm(options, x, ops::LayerNormParameters<T, R>{view_of(weight), view_of(bias)}, y, name);
             });
     }
 };

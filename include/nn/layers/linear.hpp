@@ -39,6 +39,7 @@ struct Linear {
     Tensor<T, 2> weight;
     std::optional<Tensor<T, 1>> bias;
 
+    static constexpr std::string_view name = "nn::Linear";
     static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √C, as in Equinox and PyTorch, unless the options say otherwise.
@@ -66,40 +67,44 @@ struct Linear {
     Shape<R> output_shape(const Shape<R>& x)
     const { return detail::shape_after(operation(), x); }
 
+    /// Multiply-adds of a call with x of this shape.
+    template <std::size_t R>
+        requires(R >= 1)
+    index_t multiply_adds(const Shape<R>& x)
+    const { return saturating_multiply(element_count(output_shape(x)), options.in_features); }
+
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
     }
 
 private:
-    static constexpr std::string_view who = "nn::Linear";
-
     static const LinearOptions& checked(const LinearOptions& options) {
-        require<std::invalid_argument>(options.in_features >= 0, who, "in_features ", options.in_features, ", expected at least 0");
-        require<std::invalid_argument>(options.out_features >= 0, who, "out_features ", options.out_features, ", expected at least 0");
-        check_allocatable(who, Shape<2>{options.out_features, options.in_features}, sizeof(T));
+        require<std::invalid_argument>(options.in_features >= 0, name, "in_features ", options.in_features, ", expected at least 0");
+        require<std::invalid_argument>(options.out_features >= 0, name, "out_features ", options.out_features, ", expected at least 0");
+        check_allocatable(name, Shape<2>{options.out_features, options.in_features}, sizeof(T));
         return options;
     }
 
     void check_parameters() const {
         const Shape<2> expected{options.out_features, options.in_features};
-        require(view_of(weight).shape == expected, who, "weight ", view_of(weight).shape, ", expected ", expected,
+        require(view_of(weight).shape == expected, name, "weight ", view_of(weight).shape, ", expected ", expected,
                 " = (out_features, in_features)");
-        require(bias.has_value() == options.use_bias, who,
+        require(bias.has_value() == options.use_bias, name,
                 options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
-        ops::check_linear_parameters(who, view_of(weight), view_of(bias));
+        ops::check_linear_parameters(name, view_of(weight), view_of(bias));
     }
 
     auto operation() const {
         return detail::operation<T, 1, 1>(
-            who,
+            name,
             [this](const Batch<const T, 1>& x) {
                 check_parameters();
-                return ops::linear_item(who, x, view_of(weight));
+                return ops::linear_item(name, x, view_of(weight));
             },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
                 check_parameters();
-                ops::linear(x, view_of(weight), view_of(bias), y, workspace, who);
+                ops::linear(x, view_of(weight), view_of(bias), y, workspace, name);
             });
     }
 };

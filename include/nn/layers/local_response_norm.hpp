@@ -26,10 +26,11 @@ template <std::floating_point T, std::size_t N>
 struct LocalResponseNorm {
     LocalResponseNormOptions options;
 
+    static constexpr std::string_view name = "nn::LocalResponseNorm";
     static constexpr bool carries = false;
 
     explicit LocalResponseNorm(const LocalResponseNormOptions& options_ = {})
-        : options((ops::check_local_response_norm_options(who, options_), options_)) {}
+        : options((ops::check_local_response_norm_options(name, options_), options_)) {}
 
     template <tensor_of<T, N + 1> X>
     auto operator()(const X& x) const {
@@ -45,12 +46,12 @@ struct LocalResponseNorm {
     const { return x; }
 
 private:
-    static constexpr std::string_view who = "nn::LocalResponseNorm";
-
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            who, [](const Batch<const T, N + 1>& x) { return x.item(); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) { ops::local_response_norm(options, x, y, who); });
+            name, [](const Batch<const T, N + 1>& x) { return x.item(); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) {
+                ops::local_response_norm(options, x, y, name);
+            });
     }
 };
 

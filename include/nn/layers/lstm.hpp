@@ -8,8 +8,8 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
-#include <nn/layers/init.hpp>
 #include <nn/layers/carrying.hpp>
+#include <nn/layers/init.hpp>
 #include <nn/ops/lstm.hpp>
 #include <nn/tensor.hpp>
 
@@ -58,30 +58,37 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     Tensor<T, 2> weight_hh;
     std::optional<Tensor<T, 1>> bias;
 
+    static constexpr std::string_view name = Axes == 1 ? "nn::LSTMCell" : "nn::LSTM";
     static constexpr bool takes_resets = true;
 
     /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
-    BasicLSTM(const LSTMOptions& options_, Engine&& engine) : options((ops::check_lstm_options(who, options_), options_)) {
+    BasicLSTM(const LSTMOptions& options_, Engine&& engine) : options((ops::check_lstm_options(name, options_), options_)) {
         const index_t gates = 4 * options.hidden_size;
         detail::draw_recurrent(options, gates, weight_ih, weight_hh, bias, engine);
     }
 
     /// Trained arrays, checked against the options.
     BasicLSTM(const LSTMOptions& options_, Tensor<T, 2> weight_ih_, Tensor<T, 2> weight_hh_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options((ops::check_lstm_options(who, options_), options_)),
+        : options((ops::check_lstm_options(name, options_), options_)),
           weight_ih(std::move(weight_ih_)),
           weight_hh(std::move(weight_hh_)),
           bias(std::move(bias_)) {
-        ops::check_lstm_parameters(who, options, parameters());
+        ops::check_lstm_parameters(name, options, parameters());
     }
 
     /// Zeros, for a batch of this size.
     State initial_state(index_t batch) const {
         const auto [hidden, cell] = state_shapes(batch);
-        check_allocatable(who, hidden, sizeof(T));
+        check_allocatable(name, hidden, sizeof(T));
         return {make_tensor<T, 2>(hidden, T(0)), make_tensor<T, 2>(cell, T(0))};
     }
+
+    /// Multiply-adds of the products of a call with x of this shape.
+    template <std::size_t R>
+        requires(R >= Axes)
+    index_t multiply_adds(const Shape<R>& x)
+    const { return saturating_multiply(element_count(this->output_shape(x)), 4 * (options.input_size + options.hidden_size)); }
 
     static void members(auto& self, auto&& f) {
         f("weight_ih", self.weight_ih);
@@ -93,15 +100,13 @@ private:
     friend detail::Carrying<BasicLSTM, LSTMState<T>, T, Axes>;
     using Views = std::array<View<T, 2>, 2>;
 
-    static constexpr std::string_view who = Axes == 1 ? "nn::LSTMCell" : "nn::LSTM";
-
     ops::RecurrentParameters<T> parameters() const { return {view_of(weight_ih), view_of(weight_hh), view_of(bias)}; }
     std::array<Shape<2>, 2> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}, {batch, options.hidden_size}}}; }
     static Views views(State& state) { return {view_of(state.hidden), view_of(state.cell)}; }
-    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::lstm_item(who, options, parameters(), x); }
+    Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::lstm_item(name, options, parameters(), x); }
     void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
              const Batch<T, Axes>& y, Workspace& workspace) const {
-        ops::lstm(options, x, parameters(), {state[0], state[1]}, resets, y, workspace, who);
+        ops::lstm(options, x, parameters(), {state[0], state[1]}, resets, y, workspace, name);
     }
 };
 

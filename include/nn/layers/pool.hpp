@@ -25,6 +25,7 @@ template <std::size_t N, class Kind>
 struct Pool {
     PoolOptions<N> options;
 
+    static constexpr std::string_view name = Kind::name;
     static constexpr bool carries = false;
 
     explicit Pool(const PoolOptions<N>& options_) : options((ops::check_pool_options(Kind::name, options_), options_)) {}

@@ -25,6 +25,7 @@ namespace nn::inline NN_ABI {
 /// Source  jax.nn.softmax, jax.nn.log_softmax, torch.nn.Softmax(-1), torch.nn.LogSoftmax(-1).
 template <bool Logarithm>
 struct BasicSoftmax {
+    static constexpr std::string_view name = Logarithm ? "nn::log_softmax" : "nn::softmax";
     static constexpr bool carries = false;
 
     template <operand X>
@@ -39,13 +40,11 @@ struct BasicSoftmax {
     const { return x; }
 
 private:
-    static constexpr std::string_view who = Logarithm ? "nn::log_softmax" : "nn::softmax";
-
     template <class T>
     static auto operation() {
         return detail::operation<T, 1, 1>(
-            who, [](const Batch<const T, 1>& x) { return x.item(); },
-            [](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace&) { ops::softmax(x, Logarithm, y, who); });
+            name, [](const Batch<const T, 1>& x) { return x.item(); },
+            [](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace&) { ops::softmax(x, Logarithm, y, name); });
     }
 };
 
