@@ -7,7 +7,7 @@ cmake_minimum_required(VERSION 3.22)
 set(floors # the first pattern that fits a header names its floor
     "nn/version.hpp 0" "nn/core/ 1" "nn/kernels/ 2" "nn/ops/ 3" "nn/tensor.hpp 4" "nn/layers/ 5" "nn/compose/ 6" "nn/io/ 7" "nn/[^/]*.hpp 7")
 set(doors # a library and the only files that include it
-    "Eigen/ nn/kernels/gemm.hpp" "unsupported/ -" "xtensor/ nn/tensor.hpp" "xtl/ -" "xsimd/ -" "nlohmann/ nn/io/"
+    "(eigen3/)?Eigen/ nn/kernels/gemm.hpp" "unsupported/ -" "xtensor/ nn/tensor.hpp" "xtl/ -" "xsimd/ -" "nlohmann/ nn/io/"
     "(iostream|regex|ranges)$ -") # these three: for the sake of compile time
 set(most_lines 400)
 

@@ -34,6 +34,7 @@ expect(tensor.hpp "#include <nn/layers/conv.hpp>" "nn/tensor.hpp: <nn/layers/con
 expect(nn.hpp "#include <nn/io/safetensors.hpp>" "nn/nn.hpp: <nn/io/safetensors.hpp> is not on a lower floor")
 expect(core/view.hpp "#include <sys/mman.h>" "<sys/mman.h> is not of the standard library")
 expect(core/view.hpp "#include <Eigen/Core>" "nn/core/view.hpp: <Eigen/Core> does not belong here")
+expect(core/view.hpp "#include <eigen3/Eigen/Core>" "nn/core/view.hpp: <eigen3/Eigen/Core> does not belong here")
 expect(kernels/conv.hpp "#include <Eigen/Core>" "nn/kernels/conv.hpp: <Eigen/Core> does not belong here")
 expect(kernels/gemm.hpp "#include <unsupported/Eigen/CXX11/Tensor>" "does not belong here")
 expect(layers/conv.hpp "#include <xtensor/xview.hpp>" "nn/layers/conv.hpp: <xtensor/xview.hpp> does not belong here")

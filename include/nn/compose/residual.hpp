@@ -97,20 +97,20 @@ private:
 
     /// shortcut + main, of what the shortcut is.
     template <class T>
-    static auto sum(const detail::Operand<const T>& main, std::span<const index_t> x) {
+    static auto sum(const detail::Operand<const T>& term, std::span<const index_t> x) {
         using E = element_of<T>;
         return detail::operation<E, 0, 0>(
             name,
-            [&main, x](const Batch<const E, 0>& shortcut) {
-                check_same(main.shape(), shortcut.shape(), x);
+            [&term, x](const Batch<const E, 0>& other) {
+                check_same(term.shape(), other.shape(), x);
                 return Shape<0>{};
             },
-            [&main, x](const Batch<const E, 0>& shortcut, const Batch<E, 0>& y, Workspace&) {
-                check_same(main.shape(), shortcut.shape(), x);
-                check_output(name, shortcut, Shape<0>{}, y);
-                check_apart_or_same(name, y, shortcut);
+            [&term, x](const Batch<const E, 0>& other, const Batch<E, 0>& y, Workspace&) {
+                check_same(term.shape(), other.shape(), x);
+                check_output(name, other, Shape<0>{}, y);
+                check_apart_or_same(name, y, other);
                 kernels::transform(
-                    y, [](E a, E b) { return a + b; }, shortcut, main.template batch<0>(name, "main"));
+                    y, [](E a, E b) { return a + b; }, other, term.template batch<0>(name, "main"));
             });
     }
 
@@ -145,11 +145,11 @@ private:
     static auto value(const auto& layers, const auto& states, const auto& x, const auto& context) {
         Workspace workspace;
         return with_paths(layers, states, x, context, workspace,
-                          [](const auto& operation, const auto& shortcut) { return detail::evaluate(operation, shortcut); });
+                          [](const auto& operation, const auto& other) { return detail::evaluate(operation, other); });
     }
     static void into(const auto& layers, const auto& states, const auto& x, auto& y, Workspace& workspace, const auto& context) {
         with_paths(layers, states, x, context, workspace,
-                   [&](const auto& operation, const auto& shortcut) { detail::evaluate_into(operation, shortcut, y, workspace); });
+                   [&](const auto& operation, const auto& other) { detail::evaluate_into(operation, other, y, workspace); });
     }
 };
 

@@ -14,7 +14,22 @@
 #include <cstring>      // std::memcpy
 #include <type_traits>  // std::conditional_t
 
+// Eigen is found where Debian puts it too, without an include path. Its headers warn under a plain -I where users ask for more than it did.
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#endif
+#if __has_include(<Eigen/Core>)
 #include <Eigen/Core>
+#else
+#include <eigen3/Eigen/Core>
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>

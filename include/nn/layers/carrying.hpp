@@ -32,8 +32,8 @@ struct Carrying {
     auto operator()(const X& x, State& state) const {
         return evaluate(with(L::views(state), {}), x);
     }
-    template <tensor_of<T, Axes> X, tensor_of<bool, Axes - 1> Resets>
-        requires(L::takes_resets)
+    template <tensor_of<T, Axes> X, tensor_of<bool, Axes - 1> Resets, class Self = L>
+        requires(Self::takes_resets)
     auto operator()(const X& x, State& state, const Resets& resets) const {
         const Operand<const Resets> held(resets);
         return evaluate(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x);
@@ -46,8 +46,8 @@ struct Carrying {
     void forward_into(const X& x, State& state, Y&& y, Workspace& workspace) const {
         evaluate_into(with(L::views(state), {}), x, y, workspace);
     }
-    template <input_of<T, Axes> X, input_of<bool, Axes - 1> Resets, output_of<T, Axes> Y>
-        requires(L::takes_resets)
+    template <input_of<T, Axes> X, input_of<bool, Axes - 1> Resets, output_of<T, Axes> Y, class Self = L>
+        requires(Self::takes_resets)
     void forward_into(const X& x, State& state, const Resets& resets, Y&& y, Workspace& workspace) const {
         const Operand<const Resets> held(resets);
         evaluate_into(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x, y, workspace);

@@ -96,17 +96,19 @@ template <class T, std::size_t K>
     requires(K == 1 || K == 2)
 auto sequences(const Batch<const T, K>& x, const Batch<T, K>& y, const std::optional<Batch<const bool, K - 1>>& resets) {
     constexpr bool many = K == 2;
-    return kernels::Sequences(
-        x.count(), many ? x.item()[0] : 1,
-        [&x, time = many ? x.item_strides()[0] : 0](index_t b, index_t t) { return x[b].data + t * time; }, x.item_strides()[K - 1],
-        [&y, time = many ? y.item_strides()[0] : 0](index_t b, index_t t) { return y[b].data + t * time; }, y.item_strides()[K - 1],
-        [&resets](index_t b, [[maybe_unused]] index_t t) {
-            if constexpr (many) {
-                return resets && (*resets)[b](t);
-            } else {
-                return resets && *(*resets)[b].data;
-            }
-        });
+    return kernels::Sequences{x.count(),
+                              many ? x.item()[0] : 1,
+                              [&x, time = many ? x.item_strides()[0] : 0](index_t b, index_t t) { return x[b].data + t * time; },
+                              x.item_strides()[K - 1],
+                              [&y, time = many ? y.item_strides()[0] : 0](index_t b, index_t t) { return y[b].data + t * time; },
+                              y.item_strides()[K - 1],
+                              [&resets](index_t b, [[maybe_unused]] index_t t) {
+                                  if constexpr (many) {
+                                      return resets && (*resets)[b](t);
+                                  } else {
+                                      return resets && *(*resets)[b].data;
+                                  }
+                              }};
 }
 
 }  // namespace nn::inline NN_ABI::ops
