@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Every way to hand a layer its input and to take its output, for layers whose output has the rank of their input.
+// Every way to hand a layer its input and to take its output.
 
 #include <cstddef>
 #include <type_traits>
@@ -22,16 +22,18 @@ namespace nn::test {
 /// any arrangement and on every kind of xtensor; and that nothing beside y is written.
 template <class L, class T, std::size_t R>
 void check_operands(Random& random, const L& layer, const Tensor<T, R>& x) {
-    const Tensor<T, R> y = layer(x);
+    auto y = layer(x);
+    using Y = decltype(y);
+    using U = element_of<Y>;
     const std::vector<T> in = values_of(x);
-    const std::vector<T> out = values_of(y);
+    const std::vector<U> out = values_of(y);
     Workspace workspace;
     for (int i = 0; i < 12; ++i) {
         const Strided<T> from(shape_of(x), in, Arrangement::any(random, R, false));
-        Strided<T> to(shape_of(y), Arrangement::any(random, R, false));
+        Strided<U> to(shape_of(y), Arrangement::any(random, rank_of<Y>, false));
         CAPTURE(from.shape(), from.strides(), to.strides());
         CHECK(identical(layer(from.template view<R>()), y));
-        layer.forward_into(from.template view<R>(), to.template view<R>(), workspace);
+        layer.forward_into(from.template view<R>(), to.template view<rank_of<Y>>(), workspace);
         CHECK(same_bits(to.values(), out));
         CHECK(to.intact());
     }
@@ -52,18 +54,18 @@ void check_operands(Random& random, const L& layer, const Tensor<T, R>& x) {
     CHECK(identical(layer(xt::flip(flipped, R - 1)), y));
     CHECK(identical(layer(T(1) * x), y));  // a lazy expression
     const auto dynamic = layer(xt::xarray<T>(x));
-    static_assert(std::is_same_v<std::remove_const_t<decltype(dynamic)>, xt::xarray<T, xt::layout_type::row_major>>);
+    static_assert(std::is_same_v<std::remove_const_t<decltype(dynamic)>, xt::xarray<U, xt::layout_type::row_major>>);
     CHECK(identical(dynamic, y));
 
-    Tensor<T, R> fresh;
+    Y fresh;
     layer.forward_into(x, fresh, workspace);
     CHECK(identical(fresh, y));
-    const T* const storage = fresh.data();
-    fresh.fill(T(-7));
+    const U* const storage = fresh.data();
+    fresh.fill(U(-7));
     layer.forward_into(column, fresh, workspace);
     CHECK(identical(fresh, y));
     CHECK(fresh.data() == storage);
-    xt::xarray<T> any_rank;
+    xt::xarray<U> any_rank;
     layer.forward_into(x, any_rank, workspace);
     CHECK(identical(any_rank, y));
 }
@@ -72,10 +74,10 @@ void check_operands(Random& random, const L& layer, const Tensor<T, R>& x) {
 /// and that more leading axes are one batch.
 template <class L, class T, std::size_t R>
 void check_items(const L& layer, const Tensor<T, R>& x) {
-    const Tensor<T, R> y = layer(x);
+    const auto y = layer(x);
     const View<const T, R> in = view_of(x);
-    const View<const T, R> out = view_of(y);
-    const auto values = [](const View<const T, R>& part) { return std::vector<T>(part.data, part.data + part.size()); };  // contiguous
+    const auto out = view_of(y);
+    const auto values = [](const auto& part) { return std::vector(part.data, part.data + part.size()); };  // contiguous
     for (index_t item = 0; item < in.shape[0]; ++item) {
         CHECK(same_bits(values_of(layer(at(in, item))), values(slice(out, item, 1))));
         const index_t rest = in.shape[0] - item;
@@ -85,7 +87,7 @@ void check_items(const L& layer, const Tensor<T, R>& x) {
     std::copy(in.shape.begin() + 1, in.shape.end(), deep.shape.begin() + 3);
     std::copy(in.strides.begin() + 1, in.strides.end(), deep.strides.begin() + 3);
     const auto folded = layer(deep);
-    CHECK(shape_of(folded).size() == R + 2);
+    CHECK(shape_of(folded).size() == out.shape.size() + 2);
     CHECK(same_bits(values_of(folded), values_of(y)));
     if (in.shape[0] == 6) {
         deep.shape[0] = 3;
@@ -94,5 +96,15 @@ void check_items(const L& layer, const Tensor<T, R>& x) {
         CHECK(same_bits(values_of(layer(deep)), values_of(y)));
     }
 }
+
+/// layer(x) and layer.forward_into(x, y, workspace) compile.
+template <class L, class X>
+concept callable = requires(const L& layer, X&& x) {
+    layer(x);
+};
+template <class L, class X, class Y>
+concept forwards = requires(const L& layer, X&& x, Y&& y, Workspace& workspace) {
+    layer.forward_into(std::forward<X>(x), std::forward<Y>(y), workspace);
+};
 
 }  // namespace nn::test

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>  // std::max
-#include <cmath>      // std::pow
+#include <cmath>      // std::isfinite, std::pow
 #include <cstddef>    // std::size_t
 
 #include <nn/core/view.hpp>
@@ -44,16 +44,34 @@ void normalise(const View<const T, K>& x, const T* center, const T* scale, const
     }
 }
 
-/// Mean and biased variance, in two passes.
+/// Mean and biased variance.
 template <class T>
 struct Moments {
     T mean;
     T variance;
 };
+
+/// Of the `count` values that `each(f)` calls f with, in two passes: E[x²] − E[x]² would turn [10000, 10001] into noise. The second
+/// corrects the rounding of the first: it makes the mean of equal values that value, and their variance 0.
+template <class T, class Each>
+Moments<T> moments_of(index_t count, const Each& each) {
+    const T n = static_cast<T>(count);
+    Sum<T> sum;
+    each([&](T value) { sum.add(value); });
+    const T near = sum.total() / n;
+    Sum<T> differences;
+    Sum<T> squares;
+    each([&](T value) {
+        const T difference = value - near;
+        differences.add(difference);
+        squares.add(difference * difference);
+    });
+    const T off = differences.total() / n;
+    return {std::isfinite(off) ? near + off : near, std::max(squares.total() / n - off * off, T(0))};  // max keeps a NaN in front
+}
 template <class T, std::size_t R>
 Moments<T> moments(const View<const T, R>& x) {
-    const T mean = mean_of(x, [](T value) { return value; });
-    return {mean, mean_of(x, [=](T value) { return (value - mean) * (value - mean); })};
+    return moments_of<T>(x.size(), [&](const auto& f) { for_each(x, f); });
 }
 
 /// y = x / (k + alpha · Σ x²)^beta for an item (C, spatial…), where the sum is over `size` channels from c − ⌊size / 2⌋ on.
@@ -73,20 +91,18 @@ void local_response_norm(const View<const T, K>& x, index_t size, T k, T alpha, 
     });
 }
 
-/// Mean and biased variance of each channel over all items (C, spatial…), in two passes: E[x²] − E[x]² would turn [10000, 10001] into
-/// noise. The terms are added in row-major order of (item, spatial…), whatever the layout.
+/// Mean and biased variance of each channel over all items (C, spatial…). The terms are added in row-major order of (item, spatial…),
+/// whatever the layout.
 template <class T, std::size_t K>
 void channel_statistics(const Batch<const T, K>& x, T* mean, T* variance) {
-    const auto average = [&](index_t channel, const auto& term) {
-        Sum<T> sum;
-        for (index_t item = 0; item < x.count(); ++item) {
-            for_each(at(x[item], channel), [&](T value) { sum.add(term(value)); });
-        }
-        return sum.total() / static_cast<T>(element_count(x.shape()) / x.item()[0]);
-    };
     for (index_t c = 0; c < x.item()[0]; ++c) {
-        mean[c] = average(c, [](T value) { return value; });
-        variance[c] = average(c, [&](T value) { return (value - mean[c]) * (value - mean[c]); });
+        const Moments<T> moments = moments_of<T>(element_count(x.shape()) / x.item()[0], [&](const auto& f) {
+            for (index_t item = 0; item < x.count(); ++item) {
+                for_each(at(x[item], c), f);
+            }
+        });
+        mean[c] = moments.mean;
+        variance[c] = moments.variance;
     }
 }
 
