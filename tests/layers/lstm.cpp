@@ -6,13 +6,13 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <random>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "support/recurrent.hpp"
 #include "support/strided.hpp"
 #include "support/tensors.hpp"
 
@@ -21,20 +21,23 @@ namespace {
 using nn::index_t;
 using nn::shape_error;
 using nn::test::Arrangement;
+using nn::test::called_with;
 using nn::test::count_of;
+using nn::test::cut;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::forwarded_with;
 using nn::test::identical;
 using nn::test::joined;
+using nn::test::Marks;
 using nn::test::Random;
 using nn::test::random_tensor;
+using nn::test::Reals;
 using nn::test::same_bits;
+using nn::test::sigmoid;
+using nn::test::starts_without_batch;
 using nn::test::Strided;
 using nn::test::values_of;
-
-using Reals = std::vector<long double>;
-
-long double sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
 /// One batch element of an LSTM in long double by the equations of semantics.md 9, with a bound on how far the same computation in T may
 /// stray. Bounds are of first order in u = ε / 2, with a tenth on top for the rest:
@@ -94,30 +97,6 @@ struct NaiveLSTM {
             hidden_error[h] =
                 std::abs(squashed) * (error[3 * size + h] / 4 + 4 * u) + o * (cell_error[h] + 4 * u) + u * std::abs(hidden[h]);
         }
-    }
-};
-
-/// Marks for resets, in memory with a gap after every one.
-struct Marks {
-    Extents shape;
-    Extents strides;
-    std::unique_ptr<bool[]> memory;
-
-    Marks(Random& random, const Extents& shape_, double probability) : shape(shape_), strides(shape_.size()) {
-        index_t step = 2;
-        for (std::size_t axis = shape.size(); axis-- > 0;) {
-            strides[axis] = step;
-            step *= std::max<index_t>(shape[axis], 1);
-        }
-        memory = std::make_unique<bool[]>(static_cast<std::size_t>(step));
-        for (index_t i = 0; i < step; ++i) {
-            memory[static_cast<std::size_t>(i)] = random.chance(probability);
-        }
-    }
-    bool at(index_t position) const { return memory[static_cast<std::size_t>(2 * position)]; }  ///< row-major
-    template <std::size_t R>
-    nn::View<const bool, R> view() const {
-        return {memory.get(), nn::test::fixed<R>(shape), nn::test::fixed<R>(strides)};
     }
 };
 
@@ -214,25 +193,6 @@ void check_against_naive(Random& random) {
     CHECK(within);
     CHECK(worst < 0.02L);  // the bound says something
 }
-
-/// The rows first … last − 1 of a sequence (B, T, D).
-template <class T>
-auto cut(const nn::Tensor<T, 3>& x, std::size_t first, std::size_t last) {
-    return xt::view(x, xt::all(), xt::range(first, last), xt::all());
-}
-
-template <class L, class... A>
-concept callable = requires(const L& layer, A&&... arguments) {
-    layer(arguments...);
-};
-template <class L>
-concept starts_without_batch = requires(const L& layer) {
-    layer.initial_state();
-};
-template <class L, class... A>
-concept forwards = requires(const L& layer, A&&... arguments) {
-    layer.forward_into(arguments...);
-};
 
 }  // namespace
 
@@ -567,17 +527,18 @@ TEST_CASE("lstm: what carries is written, and what does not fit its type does no
     using X = nn::Tensor<float, 3>;
     using Marks2 = nn::Tensor<bool, 2>;
     static_assert(L::carries && nn::LSTMCell<double>::carries);
-    static_assert(callable<L, X&> && callable<L, X&, State&> && callable<L, X&, State&, Marks2&>);
-    static_assert(!callable<L, X&, const State&> && !callable<L, X&, const State&, Marks2&>);
-    static_assert(!callable<L, X&, State&, nn::Tensor<int, 2>&>);
-    static_assert(!callable<L, nn::Tensor<double, 3>&> && !callable<L, nn::Tensor<float, 1>&> && callable<L, nn::Tensor<float, 2>&>);
-    static_assert(!callable<L, X&, Marks2&>);
-    static_assert(!callable<L, X&, nn::LSTM<double>::State&>);
-    static_assert(callable<nn::LSTMCell<float>, nn::Tensor<float, 1>&>);
+    static_assert(called_with<L, X&> && called_with<L, X&, State&> && called_with<L, X&, State&, Marks2&>);
+    static_assert(!called_with<L, X&, const State&> && !called_with<L, X&, const State&, Marks2&>);
+    static_assert(!called_with<L, X&, State&, nn::Tensor<int, 2>&>);
+    static_assert(!called_with<L, nn::Tensor<double, 3>&> && !called_with<L, nn::Tensor<float, 1>&> &&
+                  called_with<L, nn::Tensor<float, 2>&>);
+    static_assert(!called_with<L, X&, Marks2&>);
+    static_assert(!called_with<L, X&, nn::LSTM<double>::State&>);
+    static_assert(called_with<nn::LSTMCell<float>, nn::Tensor<float, 1>&>);
     using W = nn::Workspace;
-    static_assert(forwards<L, X&, X&, W&> && forwards<L, X&, State&, X&, W&> && forwards<L, X&, State&, Marks2&, X&, W&>);
-    static_assert(!forwards<L, X&, const State&, X&, W&> && !forwards<L, X&, State&, const X&, W&> &&
-                  !forwards<L, X&, State&, nn::Tensor<double, 3>&, W&>);
+    static_assert(forwarded_with<L, X&, X&, W&> && forwarded_with<L, X&, State&, X&, W&> && forwarded_with<L, X&, State&, Marks2&, X&, W&>);
+    static_assert(!forwarded_with<L, X&, const State&, X&, W&> && !forwarded_with<L, X&, State&, const X&, W&> &&
+                  !forwarded_with<L, X&, State&, nn::Tensor<double, 3>&, W&>);
     static_assert(!starts_without_batch<L>);
     SUCCEED();
 }

@@ -75,6 +75,7 @@ private:
     auto from_zeros() const {
         return operation<T, Axes, Axes>(L::name, item(),
                                         [this](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
+                                            (void)self().item(x);  // sizes first: the state is made by them
                                             const auto frame = workspace.frame();
                                             self().run(x, zeros(self().state_shapes(x.count()), frame), {}, y, workspace);
                                         });

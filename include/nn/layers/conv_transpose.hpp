@@ -116,6 +116,7 @@ ConvTranspose<T, N> adjoint(const Conv<T, N>& conv, const Shape<R>& shape) {
                                    ", expected 1: the transpose of a convolution with it is a convolution with that stride");
     const auto x = shape_only<const T, N + 1>(shape);
     const kernels::ConvPlan<N> plan = ops::conv_plan(name, from, x);
+    ops::check_conv_parameters(name, from, ops::ConvParameters<T, N>{view_of(conv.weight), view_of(conv.bias), view_of(conv.weight_mask)});
     std::array<index_t, N> output_padding{};
     for (std::size_t axis = 0; axis < N; ++axis) {
         const kernels::WindowAxis& window = plan.axes[axis];
