@@ -3,7 +3,8 @@
 
 #include <array>     // std::array
 #include <charconv>  // std::to_chars
-#include <concepts>  // std::integral, std::floating_point
+#include <concepts>  // std::integral, std::signed_integral, std::floating_point
+#include <cstddef>   // std::size_t
 #include <initializer_list>
 #include <span>         // std::span
 #include <stdexcept>    // std::invalid_argument, std::runtime_error
@@ -42,7 +43,7 @@ public:
     constexpr Part(const char* text) : kind_(Kind::text), text_(text) {}
     constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
     template <std::integral I>
-    constexpr Part(I number) : kind_(Kind::integer), integer_(static_cast<index_t>(number)) {}
+    constexpr Part(I number) : kind_(std::signed_integral<I> ? Kind::integer : Kind::natural), integer_(static_cast<index_t>(number)) {}
     constexpr Part(float number) : kind_(Kind::single), real_(static_cast<double>(number)) {}
     template <std::floating_point F>
     constexpr Part(F number) : kind_(Kind::real), real_(static_cast<double>(number)) {}
@@ -57,6 +58,7 @@ public:
         switch (kind_) {
             case Kind::text: text += text_; break;
             case Kind::integer: append(text, integer_); break;
+            case Kind::natural: append(text, static_cast<std::size_t>(integer_)); break;
             case Kind::single: append(text, static_cast<float>(real_)); break;  // the digits of a float: 0.1, not 0.10000000149011612
             case Kind::real: append(text, real_); break;
             case Kind::pad: append(text, std::array<index_t, 2>{pad_.before, pad_.after}); break;
@@ -65,7 +67,7 @@ public:
     }
 
 private:
-    enum class Kind { text, integer, single, real, pad, shape };
+    enum class Kind { text, integer, natural, single, real, pad, shape };
 
     template <class Number>
     static void append(std::string& text, Number number) {
