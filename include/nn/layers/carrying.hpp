@@ -84,6 +84,7 @@ private:
     static auto zeros(const std::array<Shape<R>, Arrays>& shapes, const Workspace::Frame& frame) {
         std::array<View<T, R>, Arrays> state;
         for (std::size_t i = 0; i < Arrays; ++i) {
+            check_allocatable(L::name, shapes[i], sizeof(T));
             const index_t count = element_count(shapes[i]);
             state[i] = contiguous(frame.template take<T>(count), shapes[i]);
             std::fill_n(state[i].data, count, T(0));
