@@ -106,8 +106,8 @@ struct GeluTanh {
     static constexpr std::string_view name = "nn::gelu_tanh";
     template <class T>
     static T apply(T x) {
-        constexpr T c = T(0.79788456080286535587989211986876L);  // √(2 / π)
-        return T(0.5) * x * (T(1) + std::tanh(c * (x + T(0.044715) * x * x * x)));
+        constexpr T c = T(1.5957691216057307117597842397375L);           // 2·√(2 / π)
+        return x * kernels::sigmoid(c * (x + T(0.044715) * x * x * x));  // 1 + tanh(t) = 2·σ(2·t), but cancels where t is far below 0
     }
 };
 struct Sigmoid {
