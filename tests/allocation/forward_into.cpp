@@ -43,6 +43,17 @@ struct Half {
     }
 };
 
+/// `attend` of an Embed as a layer.
+struct Attend {
+    const nn::Embed<float>& embed;
+
+    auto operator()(const auto& x) const { return embed.attend(x); }
+    template <class X, class Y>
+    void forward_into(const X& x, Y&& y, nn::Workspace& workspace) const {
+        embed.attend_into(x, std::forward<Y>(y), workspace);
+    }
+};
+
 /// Sequences (B, T, 3) to (B, T', 4), channels last, through a layer of every kind.
 auto everything(std::mt19937& rng) {
     constexpr Layout last = Layout::channels_last;
@@ -58,7 +69,13 @@ auto everything(std::mt19937& rng) {
         nn::Bidirectional(
             nn::LSTM<float>({.input_size = 5, .hidden_size = 4}, rng),
             nn::Sequential(nn::LSTM<float>({.input_size = 5, .hidden_size = 3}, rng), nn::Dropout({.rate = 0.1}), nn::sigmoid)),
-        nn::BatchNorm0d<float>({.size = 7}), nn::Linear<float>({.in_features = 7, .out_features = 4}, rng));
+        nn::BatchNorm0d<float>({.size = 7}), nn::CausalConv1d<float>({.in_channels = 7, .out_channels = 6, .kernel_size = 3}, rng),
+        nn::Residual(
+            nn::Sequential(nn::LayerNorm<float>({.shape = 6}), nn::GRU<float>({.input_size = 6, .hidden_size = 6}, rng), nn::gelu)),
+        nn::LocalResponseNorm<float, 1>({.layout = last}), nn::GroupNorm<float, 1>({.groups = 2, .channels = 6, .layout = last}),
+        nn::ConvTranspose1d<float>({.in_channels = 6, .out_channels = 8, .kernel_size = 2, .stride = 2, .layout = last}, rng),
+        nn::AdaptiveAvgPool1d({.output_size = 6, .layout = last}), nn::RMSNorm<float>({.shape = 8}), nn::softmax,
+        nn::Linear<float>({.in_features = 8, .out_features = 4}, rng));
 }
 
 /// All of a tensor but for its last axis. (xtensor 0.24's xt::ellipsis makes a view without a data_offset.)
@@ -74,14 +91,15 @@ template <class L, class T, std::size_t R>
 void check_stateless(const L& layer, const nn::Tensor<T, R>& x) {
     nn::Workspace workspace;
     auto y = layer(x);
+    using U = nn::element_of<decltype(y)>;
     const auto shape = y.shape();
-    auto before = nn::make_tensor<T, decltype(y)::rank>(nn::extents_of(y));
-    before.fill(T(9));
+    auto before = nn::make_tensor<U, decltype(y)::rank>(nn::extents_of(y));
+    before.fill(U(9));
     auto wide_shape = shape;
     wide_shape.back() += 2;
-    nn::Tensor<T, decltype(y)::rank> wide(wide_shape);
+    nn::Tensor<U, decltype(y)::rank> wide(wide_shape);
     auto view = last_axis_range<decltype(y)::rank>(wide, 1, shape.back() + 1);
-    std::vector<T> buffer(y.size());
+    std::vector<U> buffer(y.size());
     auto adapted = xt::adapt(buffer, shape);
     const auto x_adapted = xt::adapt(x.data(), x.size(), xt::no_ownership(), x.shape());
     const auto x_view = xt::view(x, xt::all());
@@ -127,11 +145,55 @@ TEST_CASE("a warm forward_into allocates nothing: layers without a state") {
     check_stateless(nn::AvgPool1d({.window = 3, .padding = 1, .count_padding = true, .ceil_mode = true}), row);
     check_stateless(nn::AvgPool2d({.window = 2, .layout = Layout::channels_last}), image);
 
+    for (const nn::PaddingMode mode :
+         {nn::PaddingMode::zeros, nn::PaddingMode::reflect, nn::PaddingMode::replicate, nn::PaddingMode::circular}) {
+        check_stateless(nn::ConvTranspose2d<float>(
+                            {.in_channels = 4, .out_channels = 6, .kernel_size = 3, .padding = 2, .groups = 2, .padding_mode = mode}, rng),
+                        image);
+    }
+    check_stateless(
+        nn::ConvTranspose1d<float>(
+            {.in_channels = 9, .out_channels = 5, .kernel_size = 3, .stride = 2, .flip_kernel = true, .layout = Layout::channels_last},
+            rng),
+        row);
+    check_stateless(nn::CausalConv1d<float>({.in_channels = 9, .out_channels = 9, .kernel_size = 3, .dilation = 2, .groups = 9}, rng), row);
+    for (const nn::GRUReset reset : {nn::GRUReset::after, nn::GRUReset::before}) {
+        check_stateless(nn::GRU<float>({.input_size = 9, .hidden_size = 5, .reset = reset}, rng), row);
+        check_stateless(nn::GRUCell<float>({.input_size = 9, .hidden_size = 5, .reset = reset}, rng), row);
+    }
+
+    check_stateless(nn::LayerNorm<float, 2>({.shape = {9, 10}}), image);
+    check_stateless(nn::RMSNorm<float>({.shape = 10}), image);
+    check_stateless(nn::LocalResponseNorm<float, 2>(), image);
+    for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
+        const nn::index_t channels = layout == Layout::channels_first ? 4 : 10;
+        check_stateless(nn::GroupNorm<float, 2>({.groups = 2, .channels = channels, .layout = layout}), image);
+        check_stateless(nn::AdaptiveMaxPool2d({.output_size = {2, 3}, .layout = layout}), image);
+        check_stateless(nn::GlobalMaxPool<2>{{.layout = layout}}, image);
+        check_stateless(nn::GlobalAvgPool<2>{{.layout = layout}}, image);
+    }
+    check_stateless(nn::AdaptiveAvgPool1d({.output_size = 3, .windows = nn::AdaptiveWindows::equinox}), row);
+    check_stateless(nn::AdaptiveAvgPool3d({.output_size = 9}), volume);
+    check_stateless(nn::softmax, image);
+    check_stateless(nn::log_softmax, row);
+
+    const nn::Embed<float> embed({.num_embeddings = 33, .embedding_size = 10}, rng);
+    check_stateless(embed, nn::Tensor<int, 3>({2, 4, 9}, 32));
+    check_stateless(Attend{embed}, image);
+
+    check_stateless(nn::Residual(nn::LayerNorm<float>({.shape = 10})), image);
+    check_stateless(nn::Residual(nn::Conv2d<float>({.in_channels = 4, .out_channels = 6, .kernel_size = 2}, rng),
+                                 nn::Sequential(nn::Conv2d<float>({.in_channels = 4, .out_channels = 6, .kernel_size = 2}, rng), nn::tanh)),
+                    image);
+    check_stateless(nn::Residual(nn::GRU<float>({.input_size = 9, .hidden_size = 9}, rng)), row);
+
     check_stateless(nn::identity, image);
     check_stateless(nn::relu, image);
     check_stateless(nn::sigmoid, row);
     check_stateless(nn::tanh, row);
     check_stateless(nn::silu, volume);
+    check_stateless(nn::LeakyRelu{{.negative_slope = 0.2}}, image);
+    check_stateless(nn::gelu, row);
     check_stateless(nn::Dropout({.rate = 0.5}), image);
 
     check_stateless(nn::conv_norm_activation<float, 2>({.in_channels = 4, .out_channels = 3}, nn::identity, nn::relu, rng), image);
@@ -167,6 +229,29 @@ TEST_CASE("a warm forward_into allocates nothing: states, resets and modes") {
     auto steps = cell.initial_state(33);
     CHECK(allocations_when_warm([&] { cell.forward_into(x, steps, y, workspace); }) == 0);
     CHECK(allocations_when_warm([&] { cell.forward_into(x, steps, resets, y, workspace); }) == 0);
+
+    const nn::GRU<float> gru({.input_size = 5, .hidden_size = 20}, rng);
+    auto gru_state = gru.initial_state(3);
+    CHECK(allocations_when_warm([&] { gru.forward_into(x, gru_state, y, workspace); }) == 0);
+    CHECK(allocations_when_warm([&] { gru.forward_into(x, gru_state, resets, y, workspace); }) == 0);
+
+    const nn::GRUCell<float> gru_cell({.input_size = 5, .hidden_size = 20, .reset = nn::GRUReset::before}, rng);
+    auto gru_steps = gru_cell.initial_state(33);
+    CHECK(allocations_when_warm([&] { gru_cell.forward_into(x, gru_steps, y, workspace); }) == 0);
+    CHECK(allocations_when_warm([&] { gru_cell.forward_into(x, gru_steps, resets, y, workspace); }) == 0);
+
+    for (const nn::index_t groups : {1, 5}) {
+        const nn::CausalConv1d<float> causal({.in_channels = 5, .out_channels = 10, .kernel_size = 4, .dilation = 2, .groups = groups},
+                                             rng);
+        auto history = causal.initial_state(3);
+        CHECK(allocations_when_warm([&] { causal.forward_into(x, history, y, workspace); }) == 0);
+    }
+
+    const nn::Residual residual(nn::Sequential(nn::BatchNorm1d<float>({.size = 11}), nn::Dropout({.rate = 0.5})),
+                                nn::GRU<float>({.input_size = 5, .hidden_size = 5}, rng));
+    auto residual_state = residual.initial_state(3);
+    CHECK(allocations_when_warm([&] { residual.forward_into(x, residual_state, y, workspace); }) == 0);
+    CHECK(allocations_when_warm([&] { residual.forward_into(x, residual_state, nn::training(rng), y, workspace); }) == 0);
 
     const nn::Dropout dropout({.rate = 0.5});
     CHECK(allocations_when_warm([&] { dropout.forward_into(x, nn::training(rng), y, workspace); }) == 0);
@@ -283,6 +368,12 @@ TEST_CASE("a call takes at most 32 KiB of stack") {
     const nn::Conv3d<float> conv({.in_channels = 8, .out_channels = 40, .kernel_size = 3, .padding = nn::same}, rng);
     const auto volume = noise<float, 4>({8, 9, 10, 11});
     CHECK(nn::test::stack_used([&] { (void)conv(volume); }) <= most);
+    const nn::GRU<float> gru({.input_size = 128, .hidden_size = 128}, rng);
+    CHECK(nn::test::stack_used([&] { (void)gru(sequence); }) <= most);
+    const nn::ConvTranspose3d<float> transposed({.in_channels = 8, .out_channels = 40, .kernel_size = 3, .stride = 2}, rng);
+    CHECK(nn::test::stack_used([&] { (void)transposed(volume); }) <= most);
+    const nn::GroupNorm<float, 3> norm({.groups = 2, .channels = 8});
+    CHECK(nn::test::stack_used([&] { (void)norm(volume); }) <= most);
     nn::Tensor<double, 2> z({2, 2});
     CHECK(nn::test::stack_used([&] {
               try {
