@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Drawing configurations: plain dicts that JSON can hold, in each layer's own words."""
+
+import numpy as np
+
+
+class Draw:
+    """Draws from a seeded engine."""
+
+    def __init__(self, *seed):
+        self.engine = np.random.default_rng(list(seed))
+
+    def chance(self, p):
+        return bool(self.engine.random() < p)
+
+    def pick(self, *choices):
+        return choices[self.engine.integers(len(choices))]
+
+    def upto(self, most, least=1):
+        """least … most, smaller ones more often."""
+        return int(min(self.engine.integers(least, most + 1), self.engine.integers(least, most + 1)))
+
+    def flat(self, least, most):
+        return int(self.engine.integers(least, most + 1))
+
+    def per_axis(self, axes, most, least=1, p=1.0):
+        """One number per axis; with probability 1 - p all are `least`."""
+        return [self.upto(most, least) for _ in range(axes)] if self.chance(p) else [least] * axes
+
+    def values(self, shape, kind):
+        """The elements of an array: normal ones, or whole numbers from -4 to 4 (exact sums, ties)."""
+        if kind == "integers":
+            return self.engine.integers(-4, 5, shape).astype(float)
+        return self.engine.standard_normal(shape)
+
+
+def common(draw):
+    return {"dtype": draw.pick("float32", "float32", "float64"), "values": draw.pick("normal", "normal", "normal", "integers")}
+
+
+def batch(draw, most_axes=3, least=1):
+    """Leading axes; now and then an empty one."""
+    axes = [draw.upto(3) for _ in range(draw.flat(0, most_axes))]
+    return [0 if least == 0 and draw.chance(0.01) else extent for extent in axes]
+
+
+def windows(draw):
+    """What convolutions of all kinds share. One in twenty has more output cells than the kernels pack at a time."""
+    axes = draw.pick(1, 1, 2, 2, 2, 3)
+    groups = draw.pick(1, 1, 2, 3)
+    inside, outside = draw.upto(4), draw.upto(7)
+    if draw.chance(0.15):  # depthwise
+        groups, inside, outside = draw.flat(2, 6), 1, draw.pick(1, 1, 2)
+    extent = [draw.flat(1, {1: 24, 2: 9, 3: 5}[axes]) for _ in range(axes)]
+    if draw.chance(0.05):
+        extent = {1: [draw.flat(300, 700)], 2: [draw.flat(20, 30) for _ in "hw"], 3: [draw.flat(8, 11) for _ in "dhw"]}[axes]
+    return {
+        "axes": axes,
+        "groups": groups,
+        "in_per_group": inside,
+        "out_per_group": outside,
+        "kernel": draw.per_axis(axes, 5 if axes == 1 else 4 if axes == 2 else 3),
+        "stride": draw.per_axis(axes, 3, p=0.6),
+        "dilation": draw.per_axis(axes, 3, p=0.4),
+        "extent": extent,
+        "bias": draw.chance(0.6),
+        **common(draw),
+    }
+
+
+def pairs(draw, axes, most=3, least=0):
+    return [[draw.flat(least, most), draw.flat(least, most)] for _ in range(axes)]
+
+
+def shifted(draw):
+    """Far from zero now and then, where a variance of one pass cancels."""
+    return {"offset": draw.pick(0, 0, 0, 100)}
+
+
+def layer_norm(draw):
+    return {
+        "batch": batch(draw, least=0),
+        "shape": [draw.upto(40) if draw.chance(0.8) else draw.flat(1, 1300)],
+        "eps": draw.pick(1e-5, 1e-3, 1e-6),
+        "scale": draw.chance(0.7),
+        "shift": draw.chance(0.7),
+        **shifted(draw),
+        **common(draw),
+    }
+
+
+def group_norm(draw):
+    axes = draw.flat(0, 3)
+    affine = draw.chance(0.7)
+    return {
+        "batch": batch(draw),
+        "groups": draw.upto(4),
+        "per_group": draw.upto(5),
+        "extent": [draw.upto({1: 300, 2: 12, 3: 6}[axes]) for _ in range(axes)],
+        "eps": draw.pick(1e-5, 1e-3),
+        "scale": affine,
+        "shift": affine,
+        **shifted(draw),
+        **common(draw),
+    }
+
+
+def batch_norm(draw):
+    axes = draw.flat(0, 3)
+    affine = draw.chance(0.7)
+    return {
+        "steps": draw.upto(6),
+        "batch": [draw.upto(5)],
+        "channels": draw.upto(6),
+        "extent": [draw.upto({1: 20, 2: 9, 3: 5}[axes]) for _ in range(axes)],
+        "eps": draw.pick(1e-5, 1e-3),
+        "momentum": draw.pick(0.1, 0.01, 0.5, 1.0),
+        "scale": affine,
+        "shift": affine,
+        **shifted(draw),
+        **common(draw),
+    }
+
+
+def recurrent(draw):
+    """Sequences of one leading axis. One in ten has a wide batch, one in twenty many steps."""
+    return {
+        "batch": [draw.upto(4) if draw.chance(0.9) else draw.flat(20, 60)],
+        "steps": draw.upto(12) if draw.chance(0.95) else 200,
+        "input_size": draw.upto(20),
+        "hidden_size": draw.upto(20),
+        "bias": True,
+        **common(draw),
+    }
+
+
+def linear(draw):
+    return {"batch": batch(draw), "in": draw.upto(40), "out": draw.upto(40), "bias": draw.chance(0.6), **common(draw)}
+
+
+def embed(draw):
+    return {"batch": batch(draw), "vocabulary": draw.upto(30), "size": draw.upto(20), "outside": draw.chance(0.5), **common(draw)}
+
+
+def pooled(draw):
+    axes = draw.pick(1, 2, 2, 3)
+    return {
+        "batch": batch(draw, 2),
+        "axes": axes,
+        "channels": draw.upto(4),
+        "extent": [draw.flat(1, {1: 24, 2: 9, 3: 6}[axes]) for _ in range(axes)],
+        **common(draw),
+    }
+
+
+def pool(draw):
+    c = pooled(draw)
+    return {**c, "window": draw.per_axis(c["axes"], 4), "stride": draw.per_axis(c["axes"], 4, p=0.7)}
+
+
+def adaptive_pool(draw):
+    c = pooled(draw)
+    return {**c, "kind": draw.pick("max", "avg"), "target": [draw.flat(1, n) for n in c["extent"]]}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""nn's side: the program driver.cpp, and what the addresses that it answers with mean."""
+
+import pathlib
+import re
+import subprocess
+
+import numpy as np
+
+KERNELS = "include/nn/kernels/"
+
+
+class Driver:
+    """A running driver. `ask` sends one request and reads the answer."""
+
+    def __init__(self, path):
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.blocks = []
+
+    def ask(self, layer, words, arrays, dtype):
+        """The arrays of the answer by name, or a str, nn's error. Afterwards `blocks` holds the addresses of the basic blocks it took."""
+        line = [layer, f"dtype={dtype}"]
+        line += [f"{name}={self.word(value)}" for name, value in words.items()]
+        parts = []
+        for name, array in arrays.items():
+            kind = array.dtype.kind
+            array = np.asarray(array, {"f": dtype, "i": "int64", "b": "uint8"}[kind], order="C")
+            line.append(f"{name}=@{kind}:{self.word(array.shape)}")
+            parts.append(array.tobytes())
+        self.process.stdin.write(" ".join(line).encode() + b"\n" + b"".join(parts))
+        self.process.stdin.flush()
+        answer = self.line().split(" ", 1)
+        outputs = answer[1] if answer[0] == "error" else {}
+        for word in [] if answer[0] == "error" or len(answer) == 1 else answer[1].split():
+            name, extents = word.split("=@f:")
+            shape = [int(extent) for extent in extents.split(",") if extent]
+            outputs[name] = self.array(dtype, int(np.prod(shape, dtype=int))).reshape(shape)
+        self.blocks = self.array("uint64", int(self.line().split()[1]))
+        return outputs
+
+    @staticmethod
+    def word(value):
+        if isinstance(value, (list, tuple)):
+            return ",".join(":".join(map(str, each)) if isinstance(each, (list, tuple)) else str(each) for each in value)
+        return str(int(value)) if isinstance(value, bool) else str(value)
+
+    def line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"differential: the driver is gone, exit status {self.process.wait()}")
+        return line.decode().rstrip("\n")
+
+    def array(self, dtype, count):
+        return np.frombuffer(self.process.stdout.read(count * np.dtype(dtype).itemsize), dtype)
+
+
+def kernel_blocks(driver):
+    """{address: "file:line"} of every basic block of the kernels in the program `driver`. Kept beside it."""
+    kept = pathlib.Path(driver + ".blocks")
+    if not kept.exists() or kept.stat().st_mtime < pathlib.Path(driver).stat().st_mtime:
+        listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", driver], capture_output=True, text=True, check=True).stdout
+        # A block is known by the address that its call of the tracer returns to; the call is the instruction before it.
+        calls = re.findall(r"^ *([0-9a-f]+):\s+(?:call|jmp|bl)\S*\s[^\n]*<__sanitizer_cov_trace_pc>\n *([0-9a-f]+):", listing, re.M)
+        lines = subprocess.run(
+            ["addr2line", "-e", driver], input="\n".join(call for call, _ in calls), capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        found = []
+        for (_, after), line in zip(calls, lines):
+            place = line.split(" ")[0]
+            if KERNELS in place:
+                found.append(f"{after} {place.split(KERNELS)[1]}")
+        kept.write_text("\n".join(found))
+    return {int(word[0], 16): word[1] for word in (line.split() for line in kept.read_text().splitlines())}
