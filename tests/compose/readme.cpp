@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the README says, executed: its second program, its layer of one's own, and its error text. The lines between `begin` and `end`
+// What the README says, executed: its programs, its layer of one's own, and its error text. The lines between `begin` and `end`
 // stand in the README too; white space and comments aside, to the letter.
 
 #include <cstddef>
@@ -9,10 +9,12 @@
 #include <random>
 #include <string>
 
+#include <nn/io/convert.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 
 #include "support/catch.hpp"
+#include "support/tensors.hpp"
 
 namespace {
 
@@ -93,6 +95,65 @@ TEST_CASE("readme: a trained network is loaded and run") {
     CHECK((y == trained(x, statistics)));
     CHECK(shown("network"));
     CHECK(shown("forward"));
+}
+
+TEST_CASE("readme: a network of torch's is loaded and run") {
+    // clang-format off
+    // begin torch
+    constexpr auto last = nn::Layout::channels_last;
+    const auto lstm = [](nn::index_t inputs) { return nn::LSTM<float>({.input_size = inputs, .hidden_size = 5}, nn::no_init); };
+    nn::Sequential net(nn::Conv1d<float>({.in_channels = 2, .out_channels = 4, .kernel_size = 3, .padding = 1, .layout = last}, nn::no_init),
+                       nn::BatchNorm1d<float>({.size = 4, .layout = last}), nn::relu,
+                       nn::ConvTranspose1d<float>({.in_channels = 4, .out_channels = 3, .kernel_size = 2, .stride = 2, .layout = last}, nn::no_init),
+                       nn::Sequential(nn::Bidirectional(lstm(3), lstm(3)), nn::Bidirectional(lstm(10), lstm(10))),
+                       nn::Linear<float>({.in_features = 10, .out_features = 2}, nn::no_init));
+    auto state = net.initial_state(2);
+    // end torch
+    nn::load_safetensors(NN_TESTS "/io/torch.safetensors", net, state,
+                         // begin options
+                         {.ignore = {"num_batches_tracked"},
+                          .convert = {{"up.weight", nn::from_torch_transposed}, {"lstm", nn::lstm_from_torch}},
+                          .rename = {{"conv1", "0"}, {"bn1", "1"}, {"up", "3"}, {"lstm", "4"}, {"fc", "5"}}});
+    // end options
+    // clang-format on
+    const nn::SafetensorsFile answer(NN_TESTS "/io/torch_answer.safetensors");
+    const auto expected = answer.get<double, 3>("y");
+    const auto y = net(answer.get<float, 3>("x"), state);
+    CHECK(nn::test::shape_of(y) == nn::test::shape_of(expected));
+    CHECK(nn::test::close(y, {expected.begin(), expected.end()}, 1e-6));
+    CHECK(shown("torch"));
+    CHECK(shown("options"));
+}
+
+TEST_CASE("readme: every row on other libraries' weights is a test that uses what the row says, and every such test is a row") {
+    const std::string tests = text_of(std::string(NN_TESTS) + "/io/convert.cpp");
+    const std::string begin = "| layer | options | conversion |\n|---|---|---|\n";
+    std::size_t at = readme.find(begin);
+    REQUIRE(at != std::string::npos);
+    std::size_t rows = 0;
+    for (at += begin.size(); readme[at] == '|'; ++rows) {
+        const std::string row = readme.substr(at, readme.find('\n', at) - at);
+        at += row.size() + 1;
+        const std::string name = row.substr(2, row.find(" |", 2) - 2);
+        const std::size_t start = tests.find("TEST_CASE(\"convert: " + name + "\")");
+        CAPTURE(name);
+        REQUIRE(start != std::string::npos);
+        const std::string test = tests.substr(start, tests.find("\n}\n", start) - start);
+        // The conversions named in the last cell.
+        const std::size_t cell = row.rfind('|', row.size() - 2);
+        for (std::size_t from = row.find('`', cell); from != std::string::npos; from = row.find('`', row.find('`', from + 1) + 1)) {
+            const std::string conversion = row.substr(from + 1, row.find_first_of("(`", from + 1) - from - 1);
+            CAPTURE(conversion);
+            CHECK(test.find("nn::" + conversion) != std::string::npos);
+        }
+    }
+    std::size_t cases = 0;
+    for (std::size_t from = tests.find("TEST_CASE(\"convert: "); from != std::string::npos;
+         from = tests.find("TEST_CASE(\"convert: ", from + 1)) {
+        ++cases;
+    }
+    CHECK(rows == cases);
+    CHECK(rows > 30);
 }
 
 TEST_CASE("readme: a layer of one's own is visited") {

@@ -3,9 +3,10 @@
 
 #include <algorithm>    // std::copy, std::reverse_copy, std::transform
 #include <array>        // std::array
-#include <bit>          // std::endian
-#include <concepts>     // std::same_as, std::integral
+#include <bit>          // std::bit_cast, std::countl_zero, std::endian
+#include <concepts>     // std::floating_point, std::same_as, std::integral
 #include <cstddef>      // std::byte, std::size_t
+#include <cstdint>      // std::uint16_t, std::uint32_t
 #include <string_view>  // std::string_view
 #include <type_traits>  // std::is_signed_v
 
@@ -36,7 +37,15 @@ constexpr const Dtype* find_dtype(std::string_view name) {
     return nullptr;
 }
 
-/// A C++ type that one dtype stands for. The others (F16, BF16, …) can be read as bytes.
+inline constexpr const Dtype* dtype_f16 = find_dtype("F16");
+inline constexpr const Dtype* dtype_bf16 = find_dtype("BF16");
+inline constexpr const Dtype* dtype_f32 = find_dtype("F32");
+inline constexpr const Dtype* dtype_f64 = find_dtype("F64");
+
+/// F16, BF16, F32 or F64: what layers compute with.
+constexpr bool is_real(const Dtype* dtype) { return dtype == dtype_f16 || dtype == dtype_bf16 || dtype == dtype_f32 || dtype == dtype_f64; }
+
+/// A C++ type that one dtype stands for. F16 and BF16 widen to float and double; the others can be read as bytes.
 template <class T>
 concept file_element = std::same_as<T, float> || std::same_as<T, double> ||(std::integral<T> && sizeof(T) <= 8);
 
@@ -80,6 +89,67 @@ void read_elements(const std::byte* from, T* to, std::size_t count) {
     } else {
         copy_elements(from, reinterpret_cast<std::byte*>(to), count * sizeof(T), sizeof(T));
     }
+}
+
+/// Whether T holds every value of a dtype: its own, or a narrower one of reals.
+template <file_element T>
+constexpr bool widens_to(const Dtype* dtype) {
+    return dtype == dtype_of<T>() || (std::floating_point<T> && is_real(dtype) && dtype->bits < dtype_of<T>()->bits);
+}
+
+/// The float that equals a half (F16). Whole numbers alone are reckoned with: no rounding mode and no flushing of small numbers matters.
+constexpr float from_half(std::uint16_t half) {
+    const std::uint32_t sign = (half & 0x8000U) << 16U;
+    const std::uint32_t exponent = half >> 10U & 0x1FU;
+    std::uint32_t fraction = half & 0x3FFU;
+    if (exponent == 0x1F) {  // infinity, NaN
+        return std::bit_cast<float>(sign | 0x7F800000U | fraction << 13U);
+    }
+    if (exponent != 0) {
+        return std::bit_cast<float>(sign | (exponent + (127 - 15)) << 23U | fraction << 13U);
+    }
+    if (fraction == 0) {
+        return std::bit_cast<float>(sign);
+    }
+    const auto shift = static_cast<std::uint32_t>(std::countl_zero(fraction)) - 21;  // subnormal there, normal here
+    fraction = fraction << shift & 0x3FFU;
+    return std::bit_cast<float>(sign | (127 - 15 + 1 - shift) << 23U | fraction << 13U);
+}
+
+/// The float that equals a bfloat16: its upper half.
+constexpr float from_bfloat(std::uint16_t bfloat) { return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat) << 16U); }
+
+/// `count` reals of any dtype out of the bytes of a file.
+template <std::floating_point T>
+void read_reals(const Dtype* dtype, const std::byte* from, T* to, std::size_t count) {
+    const auto read = [&]<class Stored>(Stored stored, auto convert) {
+        for (std::size_t i = 0; i < count; ++i) {
+            copy_elements(from + i * sizeof(Stored), reinterpret_cast<std::byte*>(&stored), sizeof(Stored), sizeof(Stored));
+            to[i] = static_cast<T>(convert(stored));
+        }
+    };
+    const auto same = [](auto value) { return value; };
+    if (dtype == dtype_f16) {
+        read(std::uint16_t(), from_half);
+    } else if (dtype == dtype_bf16) {
+        read(std::uint16_t(), from_bfloat);
+    } else if (dtype == dtype_f32) {
+        read(float(), same);
+    } else {
+        read(double(), same);
+    }
+}
+
+/// `count` elements of `dtype` out of the bytes of a file, as T.
+template <file_element T>
+void read_elements(const Dtype* dtype, const std::byte* from, T* to, std::size_t count) {
+    if constexpr (std::floating_point<T>) {
+        if (dtype != dtype_of<T>()) {
+            read_reals(dtype, from, to, count);
+            return;
+        }
+    }
+    read_elements(from, to, count);
 }
 
 }  // namespace nn::inline NN_ABI::detail

@@ -3,6 +3,7 @@
 
 #include <algorithm>    // std::sort, std::adjacent_find, std::binary_search, std::transform
 #include <bit>          // std::endian
+#include <concepts>     // std::same_as
 #include <cstddef>      // std::byte, std::size_t
 #include <cstdint>      // std::uint64_t
 #include <filesystem>   // std::filesystem::path
@@ -16,6 +17,8 @@
 #include <nn/core/error.hpp>
 #include <nn/io/dtype.hpp>
 #include <nn/io/file.hpp>
+#include <nn/io/incoming.hpp>
+#include <nn/io/load_options.hpp>
 #include <nn/io/safetensors_file.hpp>
 #include <nn/io/safetensors_header.hpp>
 #include <nn/tensor.hpp>
@@ -28,7 +31,7 @@ namespace detail {
 template <class Net, class... State>
 concept saved = has_members<const Net> && sizeof...(State) <= 1 && (std::is_class_v<State> && ...);
 template <class Net, class... State>
-concept loaded = saved<Net, State...> && !std::is_const_v<Net> && (!std::is_const_v<State> && ...);
+concept loaded = saved<Net, State...> && !std::is_const_v<Net> && ((!std::is_const_v<State> && !std::is_same_v<State, LoadOptions>)&&...);
 
 /// Calls `f(name, tensor)` for all that a file holds of a network and its state.
 template <class F, class Net, class... State>
@@ -64,10 +67,11 @@ bool equal_extents(std::span<const index_t> a, const Shape<R>& b) {
 
 /// Everything in which a file and a network differ, as one line; empty if the file fits.
 template <class Net, class... State>
-std::string misfits(const SafetensorsFile& file, const Net& net, const State&... state) {
+std::string misfits(const Intake& intake, const LoadOptions& options, const Net& net, const State&... state) {
     Listing missing;
     Listing shapes;
     Listing types;
+    Listing values;
     Listing twice;
     Listing unused;
     Listing statistics;
@@ -76,17 +80,21 @@ std::string misfits(const SafetensorsFile& file, const Net& net, const State&...
         [&](std::string_view name, const auto& tensor) {
             using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
             taken.emplace_back(name);
-            if (!file.contains(name)) {
+            const Incoming* const found = intake.find(name);
+            if (found == nullptr) {
                 missing.add(in_quotes(name));
                 return;
             }
             const auto expected = view_of(tensor).shape;
-            const std::span<const index_t> shape = file.shape(name);
-            if (!equal_extents(shape, expected)) {
-                shapes.add(join(in_quotes(name), " ", shape, ", expected ", expected));
+            if (!equal_extents(found->shape, expected)) {
+                shapes.add(join(found->label(), " ", std::span<const index_t>(found->shape), ", expected ", expected));
             }
-            if (file.dtype(name) != dtype_of<T>()->name) {
-                types.add(join(in_quotes(name), " ", file.dtype(name), ", expected ", dtype_of<T>()->name));
+            if (!may_take<T>(found->dtype, options)) {
+                const bool narrows = std::same_as<T, float> && found->dtype == dtype_f64;
+                types.add(join(found->label(), " ", found->dtype->name, ", expected ", dtype_of<T>()->name,
+                               narrows ? " (LoadOptions::narrow is false)" : ""));
+            } else if (!widens_to<T>(found->dtype) && !found->fits_float()) {
+                values.add(found->label());
             }
         },
         net, state...);
@@ -99,11 +107,11 @@ std::string misfits(const SafetensorsFile& file, const Net& net, const State&...
     if constexpr (sizeof...(State) == 0) {
         known_statistics = statistics_of(net);
     }
-    for (const std::string& name : file.names()) {
-        if (!std::binary_search(taken.begin(), taken.end(), name)) {
-            unused.add(in_quotes(name));
-            if (std::binary_search(known_statistics.begin(), known_statistics.end(), name)) {
-                statistics.add(in_quotes(name));
+    for (const Incoming& tensor : intake.tensors()) {
+        if (!std::binary_search(taken.begin(), taken.end(), tensor.name)) {
+            unused.add(tensor.label());
+            if (std::binary_search(known_statistics.begin(), known_statistics.end(), tensor.name)) {
+                statistics.add(tensor.label());
             }
         }
     }
@@ -117,9 +125,13 @@ std::string misfits(const SafetensorsFile& file, const Net& net, const State&...
     say(missing, "missing");
     say(shapes, "of another shape");
     say(types, "of another dtype");
+    say(values, "too large for a float");
     say(unused, "of the file unused");
     say(statistics, "of these are statistics, which go into a state, and none was given");
     say(twice, "of the network's names stand for two tensors");
+    say(intake.twice, "of the file's tensors, renamed, have the name of another");
+    say(intake.idle_renames, "of LoadOptions::rename fit no tensor");
+    say(intake.idle_conversions, "of LoadOptions::convert fit no tensor");
     return text;
 }
 
@@ -224,6 +236,20 @@ void save_safetensors(const std::filesystem::path& path, const Net& net, const S
     file.commit();
 }
 
+namespace detail {
+
+template <class Net, class... State>
+void load(const SafetensorsFile& file, const LoadOptions& options, Net& net, State&... state) {
+    const Intake intake(file, options);
+    const std::string misfits = detail::misfits(intake, options, net, state...);
+    if (!misfits.empty()) {
+        fail_file("nn::load_safetensors", file.path(), "does not fit and was not loaded: ", misfits);
+    }
+    visit_saved([&](std::string_view name, auto& tensor) { intake.find(name)->copy_to(tensor.data(), tensor.size()); }, net, state...);
+}
+
+}  // namespace detail
+
 /// Reads the parameters of a network, and the statistics of its state if one is given, by the names that `visit_parameters` and
 /// `visit_statistics` give them.
 ///
@@ -231,25 +257,32 @@ void save_safetensors(const std::filesystem::path& path, const Net& net, const S
 ///     auto state = net.initial_state();
 ///     nn::load_safetensors("model.safetensors", net, state);
 ///
-/// The file must hold each of them with its shape and element type, and nothing else. All differences are found before anything is
-/// written, and the error lists them.
+/// A file of other names and layouts is told how it becomes the network's:
+///
+///     nn::load_safetensors("torch.safetensors", net, state, {.ignore = {"num_batches_tracked"}, .rename = {{"conv1", "0"}, {"bn1",
+///     "1"}}});
+///
+/// The file must hold each of them with its shape and element type, and nothing else; F16 and BF16 widen to float, and all three to
+/// double. All differences are found before anything is written, and the error lists them.
 ///
 /// Errors  file_error; net and state are untouched.
-template <class Net, class... State>
-    requires detail::loaded<Net, State...>
-void load_safetensors(const SafetensorsFile& file, Net& net, State&... state) {
-    const std::string misfits = detail::misfits(file, net, state...);
-    if (!misfits.empty()) {
-        detail::fail_file("nn::load_safetensors", file.path(), "does not fit and was not loaded: ", misfits);
-    }
-    detail::visit_saved(
-        [&](std::string_view name, auto& tensor) { detail::read_elements(file.bytes(name).data(), tensor.data(), tensor.size()); }, net,
-        state...);
+template <class Net>
+    requires detail::loaded<Net>
+void load_safetensors(const SafetensorsFile& file, Net& net, const LoadOptions& options = {}) { detail::load(file, options, net); }
+template <class Net, class State>
+    requires detail::loaded<Net, State>
+void load_safetensors(const SafetensorsFile& file, Net& net, State& state, const LoadOptions& options = {}) {
+    detail::load(file, options, net, state);
 }
-template <class Net, class... State>
-    requires detail::loaded<Net, State...>
-void load_safetensors(const std::filesystem::path& path, Net& net, State&... state) {
-    load_safetensors(SafetensorsFile(path), net, state...);
+template <class Net>
+    requires detail::loaded<Net>
+void load_safetensors(const std::filesystem::path& path, Net& net, const LoadOptions& options = {}) {
+    detail::load(SafetensorsFile(path), options, net);
+}
+template <class Net, class State>
+    requires detail::loaded<Net, State>
+void load_safetensors(const std::filesystem::path& path, Net& net, State& state, const LoadOptions& options = {}) {
+    detail::load(SafetensorsFile(path), options, net, state);
 }
 
 }  // namespace nn::inline NN_ABI

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>     // std::lower_bound
+#include <algorithm>     // std::copy_n, std::lower_bound
 #include <array>         // std::array
 #include <cerrno>        // errno
 #include <cstddef>       // std::byte, std::size_t
@@ -46,7 +46,7 @@ private:
 
 }  // namespace detail
 
-/// A safetensors file, read into memory and checked whole.
+/// A safetensors file, read into memory and checked whole. It comes by path, or as bytes that are in memory already.
 ///
 ///     const nn::SafetensorsFile file("model.safetensors");
 ///     const nn::Tensor<float, 4> weight = file.get<float, 4>("0.conv.weight");
@@ -73,32 +73,20 @@ public:
             fail("cannot be read: ", error.message());
         }
 
-        std::array<std::byte, 8> length_bytes{};
-        if (size < length_bytes.size()) {
-            fail("is ", size, " bytes long, expected a safetensors file, which has at least 8");
-        }
-        read(file.get(), length_bytes.data(), length_bytes.size());
-        std::uint64_t length = 0;
-        for (std::size_t i = 0; i < length_bytes.size(); ++i) {
-            length |= std::to_integer<std::uint64_t>(length_bytes[i]) << (8 * i);
-        }
-        if (length > size - length_bytes.size()) {
-            fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", size - length_bytes.size(),
-                 " follow");
-        }
-        if (length > static_cast<std::uint64_t>(detail::most_header_bytes)) {
-            fail("the header is ", length, " bytes long, expected at most ", detail::most_header_bytes);
-        }
-        std::string header(static_cast<std::size_t>(length), ' ');
-        read(file.get(), header.data(), header.size());
+        open(size, [&](void* to, std::size_t count) {
+            errno = 0;
+            if (std::fread(to, 1, count, file.get()) != count) {
+                fail("cannot be read: ", errno != 0 ? detail::system_text() : "it became shorter");
+            }
+        });
+    }
 
-        const std::uintmax_t data_bytes = size - length_bytes.size() - length;
-        entries_ = detail::parse_safetensors_header(path_, header, static_cast<index_t>(data_bytes));
-        data_.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(data_bytes)]);
-        if (data_ == nullptr) {
-            fail("holds ", data_bytes, " bytes of data, for which there is no memory");
-        }
-        read(file.get(), data_.get(), static_cast<std::size_t>(data_bytes));
+    /// The bytes of a file, such as a program carries in itself; they are copied. In error texts `name` stands for the path.
+    explicit SafetensorsFile(std::span<const std::byte> bytes, std::string_view name = "bytes in memory") : path_(name) {
+        open(bytes.size(), [&](void* to, std::size_t count) {
+            std::copy_n(bytes.begin(), count, static_cast<std::byte*>(to));
+            bytes = bytes.subspan(count);
+        });
     }
 
     bool contains(std::string_view name) const { return find(name) != nullptr; }
@@ -124,11 +112,12 @@ public:
         return {data_.get() + found.begin(), static_cast<std::size_t>(found.bytes())};
     }
 
-    /// A copy of a tensor that has exactly this element type and rank. F32 is float, F64 double, BOOL bool, I8 … U64 the integers.
+    /// A copy of a tensor that has this element type and rank. F32 is float, F64 double, BOOL bool, I8 … U64 the integers. F16 and BF16
+    /// widen to float, and all three to double; nothing else changes its type.
     template <detail::file_element T, std::size_t R>
     Tensor<T, R> get(std::string_view name) const {
         const detail::SafetensorsEntry& found = entry(name);
-        if (found.dtype != detail::dtype_of<T>()) {
+        if (!detail::widens_to<T>(found.dtype)) {
             fail("tensor ", detail::in_quotes(name), " ", found.shape, " is of ", found.dtype->name, ", asked for as ",
                  detail::dtype_of<T>()->name);
         }
@@ -140,7 +129,7 @@ public:
             shape[axis] = found.shape[axis];
         }
         Tensor<T, R> tensor = make_tensor<T, R>(shape);
-        detail::read_elements(data_.get() + found.begin(), tensor.data(), tensor.size());
+        detail::read_elements(found.dtype, data_.get() + found.begin(), tensor.data(), tensor.size());
         return tensor;
     }
 
@@ -152,11 +141,35 @@ private:
         detail::fail_file("nn::SafetensorsFile", path_, parts...);
     }
 
-    void read(std::FILE* file, void* to, std::size_t count) const {
-        errno = 0;
-        if (std::fread(to, 1, count, file) != count) {
-            fail("cannot be read: ", errno != 0 ? detail::system_text() : "it became shorter");
+    /// Reads and checks `size` bytes that `read(to, count)` hands out one after another.
+    template <class Read>
+    void open(std::uintmax_t size, const Read& read) {
+        std::array<std::byte, 8> length_bytes{};
+        if (size < length_bytes.size()) {
+            fail("is ", size, " bytes long, expected a safetensors file, which has at least 8");
         }
+        read(length_bytes.data(), length_bytes.size());
+        std::uint64_t length = 0;
+        for (std::size_t i = 0; i < length_bytes.size(); ++i) {
+            length |= std::to_integer<std::uint64_t>(length_bytes[i]) << (8 * i);
+        }
+        if (length > size - length_bytes.size()) {
+            fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", size - length_bytes.size(),
+                 " follow");
+        }
+        if (length > static_cast<std::uint64_t>(detail::most_header_bytes)) {
+            fail("the header is ", length, " bytes long, expected at most ", detail::most_header_bytes);
+        }
+        std::string header(static_cast<std::size_t>(length), ' ');
+        read(header.data(), header.size());
+
+        const std::uintmax_t data_bytes = size - length_bytes.size() - length;
+        entries_ = detail::parse_safetensors_header(path_, header, static_cast<index_t>(data_bytes));
+        data_.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(data_bytes)]);
+        if (data_ == nullptr) {
+            fail("holds ", data_bytes, " bytes of data, for which there is no memory");
+        }
+        read(data_.get(), static_cast<std::size_t>(data_bytes));
     }
 
     const detail::SafetensorsEntry* find(std::string_view name) const {

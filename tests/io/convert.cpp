@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: MIT
+// The table "Weights from other libraries" of README.md, row by row: a layer with converted arrays says what the other library's layer said
+// (convert_*_expected.txt, by tests/reference/convert.py). Everything is in double. A test bears the name of its row.
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <nn/io/convert.hpp>
+#include <nn/nn.hpp>
+
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/tensors.hpp"
+
+namespace {
+
+using nn::Layout;
+using nn::NamedArrays;
+using nn::Tensor;
+using nn::test::error_of;
+using T1 = Tensor<double, 1>;
+
+/// Arrays filled in the order in which tests/reference/convert.py fills them.
+class Arrays {
+public:
+    template <class... I>
+    auto operator()(I... extents) {
+        auto tensor = nn::make_tensor<double, sizeof...(I)>({static_cast<nn::index_t>(extents)...});
+        fill_(tensor);
+        return tensor;
+    }
+
+private:
+    nn::test::CounterFill fill_;
+};
+
+/// What a layer of a library said: the arrays that came out of it, one after another.
+class Said {
+public:
+    Said(const std::string& library, const std::string& layer)
+        : line_(find(library, layer)), tolerance_(library == "keras" ? 1e-6 : 1e-11) {}  // Keras reckons some of it in float
+
+    template <class Y>
+    void check(const Y& y) {
+        const nn::test::GoldenLine::Array expected = line_.array();
+        CHECK(nn::test::shape_of(y) == expected.shape);
+        CHECK(nn::test::close(y, expected.values, tolerance_));
+    }
+    /// The same of an array whose other axes are 1 long.
+    void check_vector(const T1& y) {
+        const nn::test::GoldenLine::Array expected = line_.array();
+        CHECK(nn::test::close(y, expected.values, tolerance_));
+    }
+    void end() { CHECK(line_.ended()); }
+
+private:
+    static nn::test::GoldenLine find(const std::string& library, const std::string& layer) {
+        for (const std::string& line : nn::test::golden_lines("io/convert_" + library + "_expected.txt")) {
+            if (line.starts_with(layer + " ")) {
+                return nn::test::GoldenLine(line.substr(layer.size()));
+            }
+        }
+        FAIL("no line for " + library + " " + layer);
+        return nn::test::GoldenLine("");
+    }
+
+    nn::test::GoldenLine line_;
+    double tolerance_;
+};
+
+template <class Y>
+void check(const std::string& library, const std::string& layer, const Y& y) {
+    Said said(library, layer);
+    said.check(y);
+    said.end();
+}
+
+/// A norm's weight and bias, in this order.
+template <class Norm, class... I>
+Norm with_affine(Norm norm, Arrays& arrays, I... extents) {
+    norm.weight = arrays(extents...);
+    if (norm.bias) {
+        norm.bias = arrays(extents...);
+    }
+    return norm;
+}
+
+/// One step of training and then inference.
+template <class Norm, class X>
+void check_batch_norm(const std::string& library, const std::string& layer, const Norm& norm, const X& x) {
+    auto state = norm.initial_state();
+    Said said(library, layer);
+    said.check(norm(x, state, nn::training()));
+    said.check(state.running_mean);
+    said.check(state.running_var);
+    said.check(norm(x, state));
+    said.end();
+}
+
+/// Puts each array where its name says; all must find a place, and all places one.
+template <class Net>
+Net with(Net net, const NamedArrays& arrays) {
+    std::size_t placed = 0;
+    nn::visit_parameters(net, [&](std::string_view name, auto& tensor) {
+        const auto found = arrays.find(name);
+        REQUIRE(found != arrays.end());
+        REQUIRE(nn::test::shape_of(found->second) == nn::test::shape_of(tensor));
+        tensor = found->second;
+        ++placed;
+    });
+    CHECK(placed == arrays.size());
+    return net;
+}
+
+/// The state dict of a torch LSTM (4 gates) or GRU (3), 3 -> 2.
+NamedArrays torch_recurrent(Arrays& fill, nn::index_t gates, int layers, bool both_ways, bool bias = true) {
+    NamedArrays arrays;
+    for (int layer = 0; layer < layers; ++layer) {
+        const nn::index_t inputs = layer == 0 ? 3 : both_ways ? 4 : 2;
+        for (int direction = 0; direction <= static_cast<int>(both_ways); ++direction) {
+            const std::string suffix = "_l" + std::to_string(layer) + (direction == 1 ? "_reverse" : "");
+            arrays["weight_ih" + suffix] = fill(gates * 2, inputs);
+            arrays["weight_hh" + suffix] = fill(gates * 2, 2);
+            if (bias) {
+                arrays["bias_ih" + suffix] = fill(gates * 2);
+                arrays["bias_hh" + suffix] = fill(gates * 2);
+            }
+        }
+    }
+    return arrays;
+}
+
+template <class L, class Options, class Convert>
+void check_torch_stacks(const std::string& name, nn::index_t gates, const Convert& convert) {
+    const auto layer = [](nn::index_t inputs, bool bias = true) {
+        return L(Options{.input_size = inputs, .hidden_size = 2, .use_bias = bias}, nn::no_init);
+    };
+    const auto check_stack = [&](const std::string& suffix, int layers, bool both_ways, const auto& net, bool bias = true) {
+        Arrays fill;
+        const NamedArrays arrays = torch_recurrent(fill, gates, layers, both_ways, bias);
+        check("torch", name + suffix, with(net, convert(arrays))(fill(2, 4, 3)));
+    };
+    check_stack("", 1, false, layer(3));
+    check_stack("_no_bias", 1, false, layer(3, false), false);
+    check_stack("_stack", 2, false, nn::Sequential(layer(3), layer(2)));
+    check_stack("_bidirectional", 1, true, nn::Bidirectional(layer(3), layer(3)));
+    check_stack("_stack_bidirectional", 2, true,
+                nn::Sequential(nn::Bidirectional(layer(3), layer(3)), nn::Bidirectional(layer(4), layer(4))));
+}
+
+const nn::ConvOptions<2> grouped_last{.in_channels = 4,
+                                      .out_channels = 6,
+                                      .kernel_size = {3, 2},
+                                      .stride = {2, 1},
+                                      .padding = nn::same,
+                                      .dilation = {1, 2},
+                                      .groups = 2,
+                                      .layout = Layout::channels_last};
+const nn::AdaptivePoolOptions<2> two_by_three{.output_size = {2, 3}};
+const Tensor<int, 1> indices{0, 4, 2, 2};
+
+}  // namespace
+
+TEST_CASE("convert: PyTorch Conv") {
+    Arrays fill;
+    const auto weight = fill(6, 2, 3, 2);
+    const nn::ConvOptions<2> options{
+        .in_channels = 4, .out_channels = 6, .kernel_size = {3, 2}, .stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2};
+    const nn::Conv2d<double> conv(options, weight, fill(6));
+    check("torch", "Conv2d", conv(fill(2, 4, 6, 5)));
+
+    Arrays other;
+    const auto kernel = other(3, 2, 3, 3);
+    const nn::Conv2d<double> reflect(
+        {.in_channels = 2, .out_channels = 3, .kernel_size = 3, .padding = 1, .padding_mode = nn::PaddingMode::reflect}, kernel, other(3));
+    check("torch", "Conv2d_reflect", reflect(other(2, 2, 5, 4)));
+}
+
+TEST_CASE("convert: PyTorch ConvTranspose") {
+    Arrays fill;
+    const auto weight = nn::from_torch_transposed(fill(4, 3, 3, 2), 2);
+    const nn::ConvTranspose2d<double> conv({.in_channels = 4,
+                                            .out_channels = 6,
+                                            .kernel_size = {3, 2},
+                                            .stride = {2, 3},
+                                            .padding = {1, 0},
+                                            .output_padding = {1, 2},
+                                            .dilation = {2, 1},
+                                            .groups = 2},
+                                           weight, fill(6));
+    check("torch", "ConvTranspose2d", conv(fill(2, 4, 4, 3)));
+
+    Arrays other;
+    const auto kernel = nn::from_torch_transposed(other(3, 2, 4));
+    const nn::ConvTranspose1d<double> up({.in_channels = 3, .out_channels = 2, .kernel_size = 4, .stride = 2, .padding = 1}, kernel,
+                                         other(2));
+    check("torch", "ConvTranspose1d", up(other(2, 3, 5)));
+}
+
+TEST_CASE("convert: PyTorch Linear") {
+    Arrays fill;
+    const auto weight = fill(4, 3);
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("torch", "Linear", linear(fill(2, 3)));
+}
+
+TEST_CASE("convert: PyTorch Embedding") {
+    Arrays fill;
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3}, fill(5, 3));
+    check("torch", "Embedding", embed(Tensor<int, 2>{{0, 4}, {2, 2}}));
+}
+
+TEST_CASE("convert: PyTorch BatchNorm") {
+    Arrays fill;
+    const auto norm = with_affine(nn::BatchNorm2d<double>({.size = 3}), fill, 3);
+    check_batch_norm("torch", "BatchNorm2d", norm, fill(2, 3, 4, 2));
+}
+
+TEST_CASE("convert: PyTorch LayerNorm, GroupNorm") {
+    Arrays fill;
+    const auto layer = with_affine(nn::LayerNorm<double, 2>({.shape = {3, 4}}), fill, 3, 4);
+    check("torch", "LayerNorm", layer(fill(2, 3, 4)));
+
+    Arrays other;
+    const auto group = with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4}), other, 4);
+    check("torch", "GroupNorm", group(other(2, 4, 3)));
+}
+
+TEST_CASE("convert: PyTorch LocalResponseNorm") {
+    const nn::LocalResponseNorm<double, 2> norm({.size = 3, .alpha = 0.5, .beta = 0.6, .k = 1.5, .average = true});
+    check("torch", "LocalResponseNorm", norm(Arrays()(2, 5, 3, 2)));
+}
+
+TEST_CASE("convert: PyTorch LSTM, LSTMCell") {
+    check_torch_stacks<nn::LSTM<double>, nn::LSTMOptions>("LSTM", 4, nn::lstm_from_torch);
+
+    Arrays fill;
+    const auto weight_ih = fill(8, 3);
+    const auto weight_hh = fill(8, 2);
+    const T1 bias_ih = fill(8);
+    const auto arrays = nn::lstm_from_torch(weight_ih, weight_hh, bias_ih, fill(8));
+    const nn::LSTMCell<double> cell({.input_size = 3, .hidden_size = 2}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
+    check("torch", "LSTMCell", cell(fill(4, 3)));
+}
+
+TEST_CASE("convert: PyTorch GRU, GRUCell") {
+    check_torch_stacks<nn::GRU<double>, nn::GRUOptions>("GRU", 3, nn::gru_from_torch);
+
+    Arrays fill;
+    NamedArrays arrays{{"weight_ih", fill(6, 3)}};
+    arrays["weight_hh"] = fill(6, 2);
+    arrays["bias_ih"] = fill(6);
+    arrays["bias_hh"] = fill(6);
+    const auto cell = with(nn::GRUCell<double>({.input_size = 3, .hidden_size = 2}, nn::no_init), nn::gru_from_torch(arrays));
+    check("torch", "GRUCell", cell(fill(4, 3)));
+}
+
+TEST_CASE("convert: PyTorch MaxPool, AvgPool") {
+    const auto x = Arrays()(2, 2, 6, 5);
+    check("torch", "MaxPool2d", nn::MaxPool2d({.window = 3, .stride = 2, .padding = 1, .ceil_mode = true})(x));
+    check("torch", "AvgPool2d", nn::AvgPool2d({.window = 3, .stride = 2, .padding = 1, .count_padding = true})(x));
+}
+
+TEST_CASE("convert: PyTorch AdaptiveAvgPool") {
+    check("torch", "AdaptiveAvgPool2d", nn::AdaptiveAvgPool2d(two_by_three)(Arrays()(2, 2, 5, 4)));
+}
+
+TEST_CASE("convert: Equinox Conv, ConvTranspose") {
+    Arrays fill;
+    const auto weight = fill(6, 2, 3, 2);
+    const nn::ConvOptions<2> options{
+        .in_channels = 4, .out_channels = 6, .kernel_size = {3, 2}, .stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2};
+    const nn::Conv2d<double> conv(options, weight, nn::flattened(fill(6, 1, 1)));
+    check("equinox", "Conv2d", conv(fill(2, 4, 6, 5)));
+
+    Arrays other;
+    const auto kernel = other(6, 2, 3, 2);
+    const nn::ConvTranspose2d<double> transposed({.in_channels = 4,
+                                                  .out_channels = 6,
+                                                  .kernel_size = {3, 2},
+                                                  .stride = {2, 3},
+                                                  .padding = {1, 0},
+                                                  .output_padding = {1, 2},
+                                                  .dilation = {2, 1},
+                                                  .groups = 2},
+                                                 kernel, nn::flattened(other(6, 1, 1)));
+    check("equinox", "ConvTranspose2d", transposed(other(2, 4, 4, 3)));
+}
+
+TEST_CASE("convert: Equinox Linear, Embedding") {
+    Arrays fill;
+    const auto weight = fill(4, 3);
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("equinox", "Linear", linear(fill(2, 3)));
+    check("equinox", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
+}
+
+TEST_CASE("convert: Equinox LSTMCell, GRUCell") {
+    Arrays fill;
+    const auto weight_ih = fill(8, 3);
+    const auto weight_hh = fill(8, 2);
+    const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2}, weight_ih, weight_hh, fill(8));
+    check("equinox", "LSTMCell", lstm(fill(4, 3)));
+
+    Arrays other;
+    const auto gru_ih = other(6, 3);
+    const auto gru_hh = other(6, 2);
+    const auto bias = other(6);
+    const nn::GRU<double> gru({.input_size = 3, .hidden_size = 2}, gru_ih, gru_hh, bias, other(2));
+    check("equinox", "GRUCell", gru(other(4, 3)));
+}
+
+TEST_CASE("convert: Equinox BatchNorm") {
+    // In mode "ema", whose training normalises by the running statistics: inference and what a step leaves behind are equal.
+    Arrays fill;
+    const auto norm =
+        with_affine(nn::BatchNorm1d<double>({.size = 3, .momentum = nn::momentum_from_old(0.99), .unbiased_running_var = false}), fill, 3);
+    nn::BatchNormState<double> state{fill(3), fill(3)};
+    for (double& variance : state.running_var) {
+        variance += 1;
+    }
+    const auto x = fill(2, 3, 4);
+    Said said("equinox", "BatchNorm");
+    said.check(norm(x, state));
+    (void)norm(x, state, nn::training());
+    said.check(state.running_mean);
+    said.check(state.running_var);
+    said.end();
+}
+
+TEST_CASE("convert: Equinox LayerNorm, GroupNorm") {
+    Arrays fill;
+    const auto layer = with_affine(nn::LayerNorm<double, 2>({.shape = {3, 4}}), fill, 3, 4);
+    check("equinox", "LayerNorm", layer(fill(2, 3, 4)));
+
+    Arrays other;
+    const auto group = with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4}), other, 4);
+    check("equinox", "GroupNorm", group(other(2, 4, 3)));
+}
+
+TEST_CASE("convert: Equinox RMSNorm") {
+    Arrays fill;
+    const auto norm = with_affine(nn::RMSNorm<double, 2>({.shape = {3, 4}, .use_bias = true}), fill, 3, 4);
+    check("equinox", "RMSNorm", norm(fill(2, 3, 4)));
+}
+
+TEST_CASE("convert: Equinox MaxPool, AvgPool") {
+    const auto x = Arrays()(2, 2, 6, 5);
+    check("equinox", "AvgPool2d", nn::AvgPool2d({.window = 3, .stride = 2, .padding = 1, .count_padding = true})(x));
+    check("equinox", "MaxPool2d", nn::MaxPool2d({.window = 3, .stride = 1})(x));
+}
+
+TEST_CASE("convert: Equinox AdaptiveAvgPool") {
+    auto options = two_by_three;
+    options.windows = nn::AdaptiveWindows::equinox;
+    check("equinox", "AdaptiveAvgPool2d", nn::AdaptiveAvgPool2d(options)(Arrays()(2, 2, 5, 4)));
+}
+
+TEST_CASE("convert: blox Conv") {
+    Arrays fill;
+    const auto weight = nn::from_hwio(fill(3, 2, 2, 6));
+    const nn::Conv2d<double> conv(grouped_last, weight, fill(6));
+    check("blox", "Conv", conv(fill(2, 6, 5, 4)));
+}
+
+TEST_CASE("convert: blox ConvTranspose") {
+    Arrays fill;
+    const auto weight = nn::from_lax_transposed(fill(3, 2, 6, 4));
+    const nn::ConvTranspose2d<double> conv({.in_channels = 4,
+                                            .out_channels = 6,
+                                            .kernel_size = {3, 2},
+                                            .stride = {2, 3},
+                                            .padding = nn::same,
+                                            .padding_convention = nn::TransposePadding::lax,
+                                            .layout = Layout::channels_last},
+                                           weight, fill(6));
+    check("blox", "ConvTranspose", conv(fill(2, 4, 3, 4)));
+
+    Arrays other;
+    const auto kernel = nn::from_lax_transposed(other(3, 2, 3));
+    const nn::ConvTranspose1d<double> padded({.in_channels = 3,
+                                              .out_channels = 2,
+                                              .kernel_size = 3,
+                                              .stride = 2,
+                                              .padding = {{1, 2}},
+                                              .padding_convention = nn::TransposePadding::lax,
+                                              .layout = Layout::channels_last},
+                                             kernel, other(2));
+    check("blox", "ConvTranspose_pads", padded(other(2, 4, 3)));
+}
+
+TEST_CASE("convert: blox Linear") {
+    Arrays fill;
+    const auto weight = nn::from_in_out(fill(3, 4));
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("blox", "Linear", linear(fill(2, 3)));
+}
+
+TEST_CASE("convert: blox Embed") {
+    Arrays fill;
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3}, fill(5, 3));
+    Said said("blox", "Embed");
+    said.check(embed(indices));
+    said.check(embed.attend(fill(2, 3)));
+    said.end();
+}
+
+TEST_CASE("convert: blox LSTM") {
+    Arrays fill;
+    const auto kernel = fill(5, 8);
+    const auto arrays = nn::lstm_from_blox(kernel, fill(8));
+    const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
+    check("blox", "LSTM", lstm(fill(2, 4, 3)));
+}
+
+TEST_CASE("convert: blox GRU") {
+    Arrays fill;
+    const auto gates = fill(5, 4);
+    const auto bias = fill(4);
+    const auto candidate = fill(5, 2);
+    const auto arrays = nn::gru_from_blox(gates, bias, candidate, fill(2));
+    const nn::GRU<double> gru({.input_size = 3, .hidden_size = 2, .reset = nn::GRUReset::before}, arrays.weight_ih, arrays.weight_hh,
+                              arrays.bias);
+    check("blox", "GRU", gru(fill(2, 4, 3)));
+}
+
+TEST_CASE("convert: blox BatchNorm") {
+    Arrays fill;
+    const auto norm = with_affine(
+        nn::BatchNorm1d<double>(
+            {.size = 4, .momentum = nn::momentum_from_old(0.9), .unbiased_running_var = false, .layout = Layout::channels_last}),
+        fill, 4);
+    check_batch_norm("blox", "BatchNorm", norm, fill(2, 3, 4));
+}
+
+TEST_CASE("convert: blox LayerNorm, RMSNorm") {
+    Arrays fill;
+    check("blox", "LayerNorm", with_affine(nn::LayerNorm<double>({.shape = 4}), fill, 4)(fill(2, 4)));
+    Arrays other;
+    check("blox", "RMSNorm", with_affine(nn::RMSNorm<double>({.shape = 4}), other, 4)(other(2, 4)));
+}
+
+TEST_CASE("convert: blox max_pool, avg_pool") {
+    const auto x = Arrays()(2, 6, 5, 2);
+    const nn::PoolOptions<2> options{.window = 3, .stride = 2, .padding = nn::same, .layout = Layout::channels_last};
+    check("blox", "max_pool", nn::MaxPool2d(options)(x));
+    check("blox", "avg_pool", nn::AvgPool2d(options)(x));
+}
+
+TEST_CASE("convert: brainstate Conv") {
+    for (const auto layout : {Layout::channels_last, Layout::channels_first}) {
+        const bool last = layout == Layout::channels_last;
+        Arrays fill;
+        const auto weight = nn::from_hwio(fill(3, 2, 2, 6));
+        auto options = grouped_last;
+        options.layout = layout;
+        const T1 bias = last ? nn::flattened(fill(1, 1, 6)) : nn::flattened(fill(6, 1, 1));
+        const nn::Conv2d<double> conv(options, weight, bias);
+        check("brainstate", last ? "Conv2d" : "Conv2d_channel_first", conv(last ? fill(2, 6, 5, 4) : fill(2, 4, 6, 5)));
+    }
+}
+
+TEST_CASE("convert: brainstate ConvTranspose") {
+    Arrays fill;
+    const auto weight = nn::from_lax_transposed(fill(3, 2, 6, 2));
+    const nn::ConvTranspose2d<double> conv({.in_channels = 4,
+                                            .out_channels = 6,
+                                            .kernel_size = {3, 2},
+                                            .stride = {2, 3},
+                                            .padding = nn::same,
+                                            .groups = 2,
+                                            .padding_convention = nn::TransposePadding::lax,
+                                            .flip_kernel = true,
+                                            .layout = Layout::channels_last},
+                                           weight, nn::flattened(fill(1, 1, 6)));
+    check("brainstate", "ConvTranspose2d", conv(fill(2, 4, 3, 4)));
+}
+
+TEST_CASE("convert: brainstate Linear") {
+    Arrays fill;
+    const auto weight = nn::from_in_out(fill(3, 4));
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("brainstate", "Linear", linear(fill(2, 3)));
+}
+
+TEST_CASE("convert: brainstate LSTMCell") {
+    Arrays fill;
+    const auto weight = fill(5, 8);
+    const auto arrays = nn::lstm_from_brainstate(weight, fill(8));
+    const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2, .forget_bias = 1}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
+    check("brainstate", "LSTMCell", lstm(fill(2, 4, 3)));
+}
+
+TEST_CASE("convert: brainstate GRUCell") {
+    Arrays fill;
+    const auto gates = fill(5, 4);
+    const auto bias = fill(4);
+    const auto candidate = fill(5, 2);
+    const auto arrays = nn::gru_from_brainstate(gates, bias, candidate, fill(2));
+    const nn::GRU<double> gru({.input_size = 3, .hidden_size = 2, .reset = nn::GRUReset::before}, arrays.weight_ih, arrays.weight_hh,
+                              arrays.bias);
+    check("brainstate", "GRUCell", gru(fill(2, 4, 3)));
+}
+
+TEST_CASE("convert: brainstate BatchNorm") {
+    Arrays fill;
+    nn::BatchNorm2d<double> norm(
+        {.size = 4, .momentum = nn::momentum_from_old(0.99), .unbiased_running_var = false, .layout = Layout::channels_last});
+    norm.weight = nn::flattened(fill(1, 1, 4));
+    norm.bias = nn::flattened(fill(1, 1, 4));
+    const auto x = fill(2, 3, 2, 4);
+    auto state = norm.initial_state();
+    Said said("brainstate", "BatchNorm2d");
+    said.check(norm(x, state, nn::training()));
+    said.check_vector(state.running_mean);
+    said.check_vector(state.running_var);
+    said.check(norm(x, state));
+    said.end();
+}
+
+TEST_CASE("convert: brainstate LayerNorm, RMSNorm") {
+    Arrays fill;
+    check("brainstate", "LayerNorm", with_affine(nn::LayerNorm<double>({.shape = 4, .eps = 1e-6}), fill, 4)(fill(2, 4)));
+    Arrays other;
+    check("brainstate", "RMSNorm", with_affine(nn::RMSNorm<double>({.shape = 4, .eps = 1e-6}), other, 4)(other(2, 4)));
+}
+
+TEST_CASE("convert: Keras Conv") {
+    Arrays fill;
+    auto options = grouped_last;
+    options.dilation = 1;
+    const auto weight = nn::from_hwio(fill(3, 2, 2, 6));
+    const nn::Conv2d<double> conv(options, weight, fill(6));
+    check("keras", "Conv2D", conv(fill(2, 6, 5, 4)));
+}
+
+TEST_CASE("convert: Keras Dense") {
+    Arrays fill;
+    const auto weight = nn::from_in_out(fill(3, 4));
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("keras", "Dense", linear(fill(2, 3)));
+}
+
+TEST_CASE("convert: Keras LSTM") {
+    Arrays fill;
+    const auto kernel = fill(3, 8);
+    const auto recurrent = fill(2, 8);
+    const auto arrays = nn::lstm_from_keras(kernel, recurrent, fill(8));
+    const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
+    check("keras", "LSTM", lstm(fill(2, 4, 3)));
+}
+
+TEST_CASE("convert: Keras GRU") {
+    for (const auto reset : {nn::GRUReset::after, nn::GRUReset::before}) {
+        Arrays fill;
+        NamedArrays arrays{{"kernel", fill(3, 6)}};
+        arrays["recurrent_kernel"] = fill(2, 6);
+        if (reset == nn::GRUReset::after) {
+            arrays["bias"] = fill(2, 6);
+        } else {
+            arrays["bias"] = fill(6);
+        }
+        const auto gru =
+            with(nn::GRU<double>({.input_size = 3, .hidden_size = 2, .reset = reset}, nn::no_init), nn::gru_from_keras(arrays));
+        check("keras", reset == nn::GRUReset::after ? "GRU" : "GRU_reset_before", gru(fill(2, 4, 3)));
+    }
+}
+
+TEST_CASE("convert: Keras BatchNormalization") {
+    Arrays fill;
+    const auto norm = with_affine(nn::BatchNorm1d<double>({.size = 4,
+                                                           .eps = 1e-3,
+                                                           .momentum = nn::momentum_from_old(0.99),
+                                                           .unbiased_running_var = false,
+                                                           .layout = Layout::channels_last}),
+                                  fill, 4);
+    check_batch_norm("keras", "BatchNormalization", norm, fill(2, 3, 4));
+}
+
+TEST_CASE("convert: Keras LayerNormalization") {
+    Arrays fill;
+    check("keras", "LayerNormalization", with_affine(nn::LayerNorm<double>({.shape = 4, .eps = 1e-3}), fill, 4)(fill(2, 4)));
+}

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+"""What other libraries' layers say with arrays in their own layouts, for tests/io/convert.cpp; and a file that torch wrote, for tests/io/load.cpp.
+
+    pip install equinox==0.13.8 jax-blox==0.1.6 brainstate==0.5.4 keras==3.15.1 jax==0.10.2 numpy==2.4.6
+    for library in equinox blox brainstate keras; do
+        python tests/reference/convert.py $library > tests/io/convert_${library}_expected.txt
+    done
+    pip install torch safetensors==0.8.0                                               # recorded with torch 1.13.0
+    python tests/reference/convert.py torch > tests/io/convert_torch_expected.txt
+    python tests/reference/convert.py torch_file                                       # writes tests/io/torch.safetensors
+
+A line is the name of a layer and the arrays that come out of it, in float64. The arrays of a layer, then its input are filled from one running
+counter q with ((7 q mod 11) - 5) / 10, row-major, in the order of the calls of `fill`; the tests do the same.
+"""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+
+
+class Fill:
+    """The running counter."""
+
+    def __init__(self):
+        self.q = 0
+
+    def __call__(self, *shape):
+        q = self.q + np.arange(np.prod(shape, dtype=int))
+        self.q += q.size
+        return (((7 * q % 11) - 5) / 10).reshape(shape)
+
+
+def row(name, *arrays):
+    words = [name]
+    for array in map(np.asarray, arrays):
+        words += [str(array.ndim)] + [str(extent) for extent in array.shape]
+        words += [f"{value:.13g}" for value in np.ravel(array)]
+    print(*words)
+
+
+def torch_rows():
+    import torch
+
+    torch.set_default_dtype(torch.float64)
+
+    def filled(module, fill):
+        """The parameters and statistics in the order of the state dict."""
+        for array in module.state_dict().values():
+            if array.is_floating_point():
+                array.copy_(torch.from_numpy(fill(*array.shape)))
+        return module
+
+    def infer(name, module, *extents):
+        fill = Fill()
+        filled(module, fill).eval()
+        row(name, module(torch.from_numpy(fill(*extents))).detach())
+
+    infer("Conv2d", torch.nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2), 2, 4, 6, 5)
+    infer("Conv2d_reflect", torch.nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), 2, 2, 5, 4)
+    infer("ConvTranspose2d", torch.nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), 2, dilation=(2, 1)), 2, 4, 4, 3)
+    infer("ConvTranspose1d", torch.nn.ConvTranspose1d(3, 2, 4, 2, 1), 2, 3, 5)
+    infer("Linear", torch.nn.Linear(3, 4), 2, 3)
+    infer("LayerNorm", torch.nn.LayerNorm((3, 4)), 2, 3, 4)
+    infer("GroupNorm", torch.nn.GroupNorm(2, 4), 2, 4, 3)
+    infer("MaxPool2d", torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True), 2, 2, 6, 5)
+    infer("AvgPool2d", torch.nn.AvgPool2d(3, 2, 1), 2, 2, 6, 5)
+    infer("AdaptiveAvgPool2d", torch.nn.AdaptiveAvgPool2d((2, 3)), 2, 2, 5, 4)
+    infer("LocalResponseNorm", torch.nn.LocalResponseNorm(3, 0.5, 0.6, 1.5), 2, 5, 3, 2)
+
+    fill = Fill()
+    norm = torch.nn.BatchNorm2d(3)
+    norm.weight.data, norm.bias.data = torch.from_numpy(fill(3)), torch.from_numpy(fill(3))
+    x = torch.from_numpy(fill(2, 3, 4, 2))
+    row("BatchNorm2d", norm(x).detach(), norm.running_mean, norm.running_var, norm.eval()(x).detach())
+
+    fill = Fill()
+    embedding = filled(torch.nn.Embedding(5, 3), fill)
+    row("Embedding", embedding(torch.tensor([[0, 4], [2, 2]])).detach())
+
+    def recurrent(name, module, *extents):
+        fill = Fill()
+        filled(module, fill)
+        row(name, module(torch.from_numpy(fill(*extents)))[0].detach())
+
+    for cell in (torch.nn.LSTM, torch.nn.GRU):
+        for layers in (1, 2):
+            for both in (False, True):
+                name = cell.__name__ + ("_stack" if layers > 1 else "") + ("_bidirectional" if both else "")
+                recurrent(name, cell(3, 2, layers, batch_first=True, bidirectional=both), 2, 4, 3)
+    recurrent("LSTM_no_bias", torch.nn.LSTM(3, 2, bias=False, batch_first=True), 2, 4, 3)
+    recurrent("GRU_no_bias", torch.nn.GRU(3, 2, bias=False, batch_first=True), 2, 4, 3)
+    recurrent("LSTMCell", torch.nn.LSTMCell(3, 2), 4, 3)
+    fill = Fill()
+    cell = filled(torch.nn.GRUCell(3, 2), fill)
+    row("GRUCell", cell(torch.from_numpy(fill(4, 3))).detach())
+
+
+def torch_file():
+    """A network as PyTorch's users write one, its state dict in a file, and beside it what it says."""
+    import torch
+    from safetensors.torch import save_file
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = torch.nn.Conv1d(2, 4, 3, padding=1)
+            self.bn1 = torch.nn.BatchNorm1d(4)
+            self.up = torch.nn.ConvTranspose1d(4, 3, 2, stride=2)
+            self.lstm = torch.nn.LSTM(3, 5, num_layers=2, bidirectional=True, batch_first=True)
+            self.fc = torch.nn.Linear(10, 2)
+
+        def forward(self, x):
+            x = torch.relu(self.bn1(self.conv1(x.transpose(1, 2))))
+            return self.fc(self.lstm(self.up(x).transpose(1, 2))[0])
+
+    torch.manual_seed(0)
+    net = Net()
+    for _ in range(3):
+        net(torch.randn(4, 6, 2))  # statistics
+    net.eval()
+    x = torch.randn(2, 6, 2)
+    with torch.no_grad():
+        y = net(x)
+    folder = pathlib.Path(__file__).parent.parent / "io"
+    save_file(net.state_dict(), folder / "torch.safetensors")
+    save_file({"x": x, "y": y}, folder / "torch_answer.safetensors")
+
+
+def jax_ready():
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return jax, jax.numpy
+
+
+def equinox_rows():
+    jax, jnp = jax_ready()
+    import equinox as eqx
+
+    key = jax.random.key(0)
+
+    def filled(layer, fill, names):
+        for name in names:
+            layer = eqx.tree_at(lambda l: getattr(l, name), layer, jnp.asarray(fill(*getattr(layer, name).shape)))
+        return layer
+
+    def infer(name, layer, names, *extents):
+        fill = Fill()
+        layer = filled(layer, fill, names)
+        row(name, jax.vmap(layer)(jnp.asarray(fill(*extents))))
+
+    both = ("weight", "bias")
+    infer("Conv2d", eqx.nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2, key=key), both, 2, 4, 6, 5)
+    infer("ConvTranspose2d", eqx.nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 2), (1, 0), (2, 1), 2, key=key), both, 2, 4, 4, 3)
+    infer("Linear", eqx.nn.Linear(3, 4, key=key), both, 2, 3)
+    infer("LayerNorm", eqx.nn.LayerNorm((3, 4)), both, 2, 3, 4)
+    infer("RMSNorm", eqx.nn.RMSNorm((3, 4)), both, 2, 3, 4)
+    infer("GroupNorm", eqx.nn.GroupNorm(2, 4), both, 2, 4, 3)
+    infer("AvgPool2d", eqx.nn.AvgPool2d(3, 2, 1), (), 2, 2, 6, 5)
+    infer("MaxPool2d", eqx.nn.MaxPool2d(3), (), 2, 2, 6, 5)
+    infer("AdaptiveAvgPool2d", eqx.nn.AdaptiveAvgPool2d((2, 3)), (), 2, 2, 5, 4)
+
+    fill = Fill()
+    embedding = filled(eqx.nn.Embedding(5, 3, key=key), fill, ("weight",))
+    row("Embedding", jax.vmap(embedding)(jnp.asarray([0, 4, 2, 2])))
+
+    fill = Fill()
+    norm, state = eqx.nn.make_with_state(eqx.nn.BatchNorm)(3, "batch", mode="ema")
+    norm = filled(norm, fill, both)
+    mean, var = jnp.asarray(fill(3)), jnp.asarray(1 + fill(3))
+    state = state.set(norm.ema_first_time_index, jnp.asarray(False)).set(norm.ema_state_index, (mean, var))
+    x = jnp.asarray(fill(2, 3, 4))
+    run = lambda layer: jax.vmap(layer, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
+    _, trained = run(norm)(x, state)
+    row("BatchNorm", run(eqx.nn.inference_mode(norm))(x, state)[0], *trained.get(norm.ema_state_index))
+
+    fill = Fill()
+    cell = filled(eqx.nn.LSTMCell(3, 2, key=key), fill, ("weight_ih", "weight_hh", "bias"))
+    h = (jnp.zeros(2), jnp.zeros(2))
+    y = []
+    for step in jnp.asarray(fill(4, 3)):
+        h = cell(step, h)
+        y.append(h[0])
+    row("LSTMCell", jnp.stack(y))
+
+    fill = Fill()
+    cell = filled(eqx.nn.GRUCell(3, 2, key=key), fill, ("weight_ih", "weight_hh", "bias", "bias_n"))
+    h = jnp.zeros(2)
+    y = []
+    for step in jnp.asarray(fill(4, 3)):
+        h = cell(step, h)
+        y.append(h)
+    row("GRUCell", jnp.stack(y))
+
+
+def blox_rows():
+    jax, jnp = jax_ready()
+    import blox as bx
+
+    def made(make, names, extents, call=lambda layer, params, x: layer(params, x)):
+        """A layer, its parameters of these names filled, and x."""
+        graph = bx.Graph("net")
+        rng = bx.Rng(graph.child("rng"))
+        layer = make(graph.child("layer"), rng)
+        fill = Fill()
+        _, params = call(layer, rng.seed(bx.Params(), seed=0), jnp.zeros(extents, jnp.float32))
+        for path in params.keys():
+            if path[-1].startswith("running"):
+                params[path] = params[path].replace(value=params[path].value.astype(float))
+        for name in names:
+            path = ("net", "layer", *name.split("."))
+            params[path] = params[path].replace(value=jnp.asarray(fill(*params[path].value.shape)))
+        return layer, params.locked(), jnp.asarray(fill(*extents))
+
+    def infer(name, make, names, *extents):
+        layer, params, x = made(make, names, extents)
+        row(name, layer(params, x)[0])
+
+    affine = ("kernel", "bias")
+    infer("Conv", lambda g, r: bx.Conv(g, (3, 2), 6, r, strides=(2, 1), kernel_dilation=(1, 2), feature_group_count=2), affine, 2, 6, 5, 4)
+    infer("ConvTranspose", lambda g, r: bx.ConvTranspose(g, (3, 2), 6, r, strides=(2, 3)), affine, 2, 4, 3, 4)
+    infer("ConvTranspose_pads", lambda g, r: bx.ConvTranspose(g, (3,), 2, r, strides=(2,), padding=[(1, 2)]), affine, 2, 4, 3)
+    infer("Linear", lambda g, r: bx.Linear(g, 4, r), affine, 2, 3)
+    infer("LayerNorm", lambda g, r: bx.LayerNorm(g, rng=r), ("scale", "bias"), 2, 4)
+    infer("RMSNorm", lambda g, r: bx.RMSNorm(g, rng=r), ("scale",), 2, 4)
+
+    untrained = lambda layer, params, x: layer(params, x, is_training=False)
+    layer, params, x = made(lambda g, r: bx.BatchNorm(g, rng=r), ("scale", "bias"), (2, 3, 4), untrained)
+    y, trained = layer(params, x)
+    at = lambda name: trained[("net", "layer", name)].value
+    row("BatchNorm", y, at("running_mean"), at("running_var"), layer(trained, x, is_training=False)[0])
+
+    look_up = lambda layer, params, x: layer(params, jnp.zeros((1,), int))
+    layer, params, x = made(lambda g, r: bx.Embed(g, 5, 3, r), ("embedding",), (2, 3), look_up)
+    row("Embed", layer(params, jnp.asarray([0, 4, 2, 2]))[0], layer.attend(params, x)[0])
+
+    apply = lambda layer, params, x: layer.apply(params, x)
+    for name, make, names in (
+        ("LSTM", lambda g, r: bx.LSTM(g, 2, r, is_static=True), ("gates.kernel", "gates.bias")),
+        ("GRU", lambda g, r: bx.GRU(g, 2, r, is_static=True), ("gates.kernel", "gates.bias", "candidate.kernel", "candidate.bias")),
+    ):
+        layer, params, x = made(make, names, (2, 4, 3), apply)
+        row(name, layer.apply(params, x)[0][0])
+
+    x = jnp.asarray(Fill()(2, 6, 5, 2))
+    row("avg_pool", bx.avg_pool(x, (3, 3), (2, 2), "SAME"))
+    row("max_pool", bx.max_pool(x, (3, 3), (2, 2), "SAME"))
+
+
+def brainstate_rows():
+    jax, jnp = jax_ready()
+    import brainstate as bs
+
+    bs.environ.set(precision=64, fit=False)
+    zeros = bs.nn.init.ZeroInit()
+
+    def fill_state(state, fill, names):
+        state.value = {**state.value, **{name: jnp.asarray(fill(*state.value[name].shape)) for name in names}}
+
+    def infer(name, layer, names, *extents):
+        fill = Fill()
+        fill_state(layer.scale if isinstance(layer, bs.nn.RMSNorm) else layer.weight, fill, names)
+        row(name, layer(jnp.asarray(fill(*extents))))
+
+    affine = ("weight", "bias")
+    infer("Conv2d", bs.nn.Conv2d((6, 5, 4), 6, (3, 2), (2, 1), rhs_dilation=(1, 2), groups=2, b_init=zeros), affine, 2, 6, 5, 4)
+    first = bs.nn.Conv2d((4, 6, 5), 6, (3, 2), (2, 1), rhs_dilation=(1, 2), groups=2, b_init=zeros, channel_first=True)
+    infer("Conv2d_channel_first", first, affine, 2, 4, 6, 5)
+    infer("ConvTranspose2d", bs.nn.ConvTranspose2d((4, 3, 4), 6, (3, 2), (2, 3), groups=2, b_init=zeros), affine, 2, 4, 3, 4)
+    infer("Linear", bs.nn.Linear(3, 4), affine, 2, 3)
+    infer("LayerNorm", bs.nn.LayerNorm((4,)), ("scale", "bias"), 2, 4)
+    infer("RMSNorm", bs.nn.RMSNorm((4,)), ("scale",), 2, 4)
+
+    fill = Fill()
+    norm = bs.nn.BatchNorm2d((3, 2, 4))
+    fill_state(norm.weight, fill, ("scale", "bias"))
+    x = jnp.asarray(fill(2, 3, 2, 4))
+    with bs.environ.context(fit=True):
+        y = norm(x)
+    row("BatchNorm2d", y, norm.running_mean.value, norm.running_var.value, norm(x))
+
+    for name, cell, parts in (("LSTMCell", bs.nn.LSTMCell(3, 2), ("W",)), ("GRUCell", bs.nn.GRUCell(3, 2), ("Wrz", "Wh"))):
+        fill = Fill()
+        for part in parts:
+            fill_state(getattr(cell, part).weight, fill, affine)
+        x = jnp.asarray(fill(2, 4, 3))
+        cell.init_state(2)
+        row(name, jnp.stack([cell(x[:, t]) for t in range(4)], 1))
+
+
+def keras_rows():
+    os.environ["KERAS_BACKEND"] = "jax"
+    jax_ready()
+    import keras
+
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+
+    def infer(name, layer, *extents):
+        fill = Fill()
+        layer.build(extents)
+        layer.set_weights([fill(*weight.shape) for weight in layer.weights])
+        row(name, layer(fill(*extents)))
+
+    layers = keras.layers
+    infer("Conv2D", layers.Conv2D(6, (3, 2), (2, 1), "same", groups=2), 2, 6, 5, 4)
+    infer("Dense", layers.Dense(4), 2, 3)
+    infer("LSTM", layers.LSTM(2, return_sequences=True), 2, 4, 3)
+    infer("GRU", layers.GRU(2, return_sequences=True), 2, 4, 3)
+    infer("GRU_reset_before", layers.GRU(2, return_sequences=True, reset_after=False), 2, 4, 3)
+    infer("LayerNormalization", layers.LayerNormalization(), 2, 4)
+
+    fill = Fill()
+    norm = layers.BatchNormalization()
+    norm.build((2, 3, 4))
+    norm.set_weights([fill(4), fill(4), np.zeros(4), np.ones(4)])
+    x = fill(2, 3, 4)
+    row("BatchNormalization", norm(x, training=True), norm.moving_mean, norm.moving_variance, norm(x, training=False))
+
+
+if __name__ == "__main__":
+    sections = {"torch": torch_rows, "equinox": equinox_rows, "blox": blox_rows, "brainstate": brainstate_rows, "keras": keras_rows}
+    {**sections, "torch_file": torch_file}[sys.argv[1]]()
