@@ -149,14 +149,14 @@ struct GRUFromKeras {
         std::array<std::optional<Tensor<double, 1>>, 2> biases;
         if (from.has("bias")) {
             const Array bias = from.take("bias");
-            if (bias.dimension() == 1) {
-                biases[0] = of_rank<1>(who, "bias", bias);
-            } else {
-                const Tensor<double, 2> rows = of_rank<2>(who, "bias", bias);
+            if (bias.dimension() == 2) {
+                const Tensor<double, 2> rows(bias);
                 check_shape(who, "bias", rows, {2, extents_of(kernel)[1]}, "(2, 3 * hidden_size)");
                 for (std::size_t row = 0; row < 2; ++row) {
                     biases[row] = Tensor<double, 1>(xt::view(rows, row, xt::all()));
                 }
+            } else {
+                biases[0] = of_rank<1>(who, "bias", bias);
             }
         }
         from.finish();
