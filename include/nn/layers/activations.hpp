@@ -6,7 +6,7 @@
 #include <string_view>  // std::string_view
 
 #include <nn/kernels/gates.hpp>
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/elementwise.hpp>
 #include <nn/tensor.hpp>
 
@@ -18,24 +18,17 @@ namespace nn::inline NN_ABI {
 ///
 /// Errors  shape_error; the output is untouched.
 template <class F>
-struct Elementwise {
+struct Elementwise : detail::Stateless<Elementwise<F>, void, 0> {
     [[no_unique_address]] F function{};
 
     static constexpr std::string_view name = F::name;
-    static constexpr bool carries = false;
 
-    template <operand X>
-        requires std::floating_point<element_of<X>>
-    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <in_memory X, output_of<element_of<X>> Y>
-        requires std::floating_point<element_of<X>>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
-    template <std::size_t R>
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return x;
-    }
+    constexpr Elementwise() = default;
+    explicit constexpr Elementwise(const F& function_) : function(function_) {}
 
 private:
+    friend detail::Stateless<Elementwise<F>, void, 0>;
+
     template <class T>
     auto operation() const {
         return detail::operation<T, 0, 0>(

@@ -5,7 +5,7 @@
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/adaptive_pool.hpp>
 #include <nn/tensor.hpp>
 
@@ -22,26 +22,16 @@ namespace nn::inline NN_ABI {
 /// Cost    one read of x for each window that a cell is in; no scratch.
 /// Source  torch.nn.AdaptiveAvgPool and AdaptiveMaxPool; equinox.nn's and brainstate's with `AdaptiveWindows::equinox`.
 template <std::size_t N, class Kind>
-struct AdaptivePool {
+struct AdaptivePool : detail::Stateless<AdaptivePool<N, Kind>, void, N + 1> {
     AdaptivePoolOptions<N> options;
 
     static constexpr std::string_view name = Kind::adaptive_name;
-    static constexpr bool carries = false;
 
     explicit AdaptivePool(const AdaptivePoolOptions<N>& options_) : options((ops::check_adaptive_pool_options(name, options_), options_)) {}
 
-    template <operand X>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <in_memory X, output_of<element_of<X>, N + 1> Y>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation<float>(), x); }
-
 private:
+    friend detail::Stateless<AdaptivePool<N, Kind>, void, N + 1>;
+
     template <class T>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
@@ -73,24 +63,16 @@ using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 /// Errors  shape_error; the output is untouched.
 /// Cost    one read of x; no scratch.
 template <std::size_t N, class Kind>
-struct GlobalPool {
+struct GlobalPool : detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1> {
     GlobalPoolOptions options{};
 
-    static constexpr bool carries = false;
+    static constexpr std::string_view name = Kind::global_name;
 
-    template <operand X>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <in_memory X, output_of<element_of<X>, 1> Y>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R - N> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation<float>(), x); }
+    constexpr GlobalPool() = default;
+    explicit constexpr GlobalPool(const GlobalPoolOptions& options_) : options(options_) {}
 
 private:
-    static constexpr std::string_view name = Kind::global_name;
+    friend detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1>;
 
     template <class T>
     auto operation() const {
@@ -108,11 +90,11 @@ using GlobalAvgPool = GlobalPool<N, ops::AvgPooling>;
 /// The global pools as functions.
 template <std::size_t N>
 auto global_max_pool(const operand auto& x, const GlobalPoolOptions& options = {}) {
-    return GlobalMaxPool<N>{options}(x);
+    return GlobalMaxPool<N>(options)(x);
 }
 template <std::size_t N>
 auto global_avg_pool(const operand auto& x, const GlobalPoolOptions& options = {}) {
-    return GlobalAvgPool<N>{options}(x);
+    return GlobalAvgPool<N>(options)(x);
 }
 
 }  // namespace nn::inline NN_ABI

@@ -6,8 +6,8 @@
 #include <optional>  // std::optional
 #include <utility>   // std::move
 
-#include <nn/layers/call.hpp>
 #include <nn/layers/init.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/conv.hpp>
 #include <nn/tensor.hpp>
 
@@ -27,14 +27,13 @@ namespace nn::inline NN_ABI {
 /// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch kernels::conv_scratch(O/G, ΠK·C/G) elements, whatever the image.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 15; the numbers of equinox.nn.Conv and torch.nn.ConvNd.
 template <std::floating_point T, std::size_t N>
-struct Conv {
+struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
     ConvOptions<N> options;
     Tensor<T, N + 2> weight;
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
     static constexpr std::string_view name = "nn::Conv";
-    static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
@@ -49,25 +48,13 @@ struct Conv {
         ops::check_conv_parameters(name, options, parameters());
     }
 
-    template <tensor_of<T, N + 1> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation(), x); }
-
     /// Multiply-adds of a call with x of this shape.
     template <std::size_t R>
         requires(R >= N + 1)
     index_t multiply_adds(const Shape<R>& x)
     const {
-        return saturating_multiply(element_count(output_shape(x)), element_count(ops::conv_weight_shape(options)) / options.out_channels);
+        return saturating_multiply(element_count(this->output_shape(x)),
+                                   element_count(ops::conv_weight_shape(options)) / options.out_channels);
     }
 
     static void members(auto& self, auto&& f) {
@@ -76,8 +63,11 @@ struct Conv {
     }
 
 private:
+    friend detail::Stateless<Conv<T, N>, T, N + 1>;
+
     ops::ConvParameters<T, N> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
 
+    template <class>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_plan(name, options, x)); },

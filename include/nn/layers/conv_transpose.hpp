@@ -7,9 +7,9 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
-#include <nn/layers/call.hpp>
 #include <nn/layers/conv.hpp>
 #include <nn/layers/init.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/conv_transpose.hpp>
 #include <nn/tensor.hpp>
 
@@ -34,14 +34,13 @@ namespace nn::inline NN_ABI {
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 14; the numbers of equinox.nn.ConvTranspose; of blox.ConvTranspose with
 ///         lax padding, of brainstate's with `flip_kernel` too; of torch.nn.ConvTranspose through `nn::from_torch_transposed`.
 template <std::floating_point T, std::size_t N>
-struct ConvTranspose {
+struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
     ConvTransposeOptions<N> options;
     Tensor<T, N + 2> weight;
     std::optional<Tensor<T, 1>> bias;
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
     static constexpr std::string_view name = "nn::ConvTranspose";
-    static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √(C/G · ΠK), as in Equinox, unless the options say otherwise.
     template <engine_or_none Engine>
@@ -57,19 +56,6 @@ struct ConvTranspose {
         ops::check_conv_parameters(name, options, parameters());
     }
 
-    template <tensor_of<T, N + 1> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation(), x); }
-
     /// Multiply-adds of a call with x of this shape: those with cells of x, not with the zeros between them.
     template <std::size_t R>
         requires(R >= N + 1)
@@ -82,8 +68,11 @@ struct ConvTranspose {
     }
 
 private:
+    friend detail::Stateless<ConvTranspose<T, N>, T, N + 1>;
+
     ops::ConvParameters<T, N> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
 
+    template <class>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_transpose_plan(name, options, x)); },

@@ -6,7 +6,7 @@
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/group_norm.hpp>
 #include <nn/tensor.hpp>
 
@@ -26,13 +26,12 @@ namespace nn::inline NN_ABI {
 /// Source  Wu & He 2018, arXiv:1803.08494; the numbers of equinox.nn.GroupNorm and torch.nn.GroupNorm; of brainstate's with channels last
 ///         and eps 1e-6.
 template <std::floating_point T, std::size_t N>
-struct GroupNorm {
+struct GroupNorm : detail::Stateless<GroupNorm<T, N>, T, N + 1> {
     GroupNormOptions options;
     std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
     std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
 
     static constexpr std::string_view name = "nn::GroupNorm";
-    static constexpr bool carries = false;
 
     explicit GroupNorm(const GroupNormOptions& options_) : options((ops::check_group_norm_options(name, options_), options_)) {
         check_allocatable(name, Shape<1>{options.channels}, sizeof(T));
@@ -44,25 +43,15 @@ struct GroupNorm {
         }
     }
 
-    template <tensor_of<T, N + 1> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation(), x); }
-
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
     }
 
 private:
+    friend detail::Stateless<GroupNorm<T, N>, T, N + 1>;
+
+    template <class>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [this](const Batch<const T, N + 1>& x) { return ops::group_norm_item(name, options, x); },

@@ -7,7 +7,7 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/layer_norm.hpp>
 #include <nn/tensor.hpp>
 
@@ -28,13 +28,12 @@ namespace nn::inline NN_ABI {
 ///         equinox.nn.LayerNorm for x of the norm's shape, torch.nn.LayerNorm, blox.LayerNorm and blox.RMSNorm; of equinox.nn.RMSNorm with
 ///         `use_bias`; of brainstate with eps 1e-6.
 template <std::floating_point T, std::size_t R, template <std::size_t> class Options>
-struct BasicLayerNorm {
+struct BasicLayerNorm : detail::Stateless<BasicLayerNorm<T, R, Options>, T, R> {
     Options<R> options;
     std::optional<Tensor<T, R>> weight;  ///< 1 at first
     std::optional<Tensor<T, R>> bias;    ///< 0 at first
 
     static constexpr std::string_view name = Options<R>::who;
-    static constexpr bool carries = false;
 
     explicit BasicLayerNorm(const Options<R>& options_) : options((ops::check_layer_norm_options(name, options_), options_)) {
         check_allocatable(name, options.shape.values(), sizeof(T));
@@ -46,25 +45,15 @@ struct BasicLayerNorm {
         }
     }
 
-    template <tensor_of<T, R> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, R> X, output_of<T, R> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t A>
-        requires(A >= R)
-    Shape<A> output_shape(const Shape<A>& x)
-    const { return detail::shape_after(operation(), x); }
-
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
     }
 
 private:
+    friend detail::Stateless<BasicLayerNorm<T, R, Options>, T, R>;
+
+    template <class>
     auto operation() const {
         return detail::operation<T, R, R>(
             name, [this](const Batch<const T, R>& x) { return ops::layer_norm_item(name, options, x); },

@@ -6,8 +6,8 @@
 #include <utility>   // std::move
 
 #include <nn/core/initialiser.hpp>
-#include <nn/layers/call.hpp>
 #include <nn/layers/init.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/linear.hpp>
 #include <nn/tensor.hpp>
 
@@ -34,13 +34,12 @@ struct LinearOptions {
 /// Cost    2·B·O·C flop, B the product of the leading axes; scratch O·C elements for the packed weight and 48·C or 96·C for rows.
 /// Source  the numbers of equinox.nn.Linear and torch.nn.Linear.
 template <std::floating_point T>
-struct Linear {
+struct Linear : detail::Stateless<Linear<T>, T, 1> {
     LinearOptions options;
     Tensor<T, 2> weight;
     std::optional<Tensor<T, 1>> bias;
 
     static constexpr std::string_view name = "nn::Linear";
-    static constexpr bool carries = false;
 
     /// Weight and bias from U(−L, L), L = 1 / √C, as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
@@ -54,24 +53,11 @@ struct Linear {
         check_parameters();
     }
 
-    template <tensor_of<T, 1> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, 1> X, output_of<T, 1> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation(), x); }
-
     /// Multiply-adds of a call with x of this shape.
     template <std::size_t R>
         requires(R >= 1)
     index_t multiply_adds(const Shape<R>& x)
-    const { return saturating_multiply(element_count(output_shape(x)), options.in_features); }
+    const { return saturating_multiply(element_count(this->output_shape(x)), options.in_features); }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
@@ -79,6 +65,8 @@ struct Linear {
     }
 
 private:
+    friend detail::Stateless<Linear<T>, T, 1>;
+
     static const LinearOptions& checked(const LinearOptions& options) {
         require<std::invalid_argument>(options.in_features >= 0, name, "in_features ", options.in_features, ", expected at least 0");
         require<std::invalid_argument>(options.out_features >= 0, name, "out_features ", options.out_features, ", expected at least 0");
@@ -95,6 +83,7 @@ private:
         ops::check_linear_parameters(name, view_of(weight), view_of(bias));
     }
 
+    template <class>
     auto operation() const {
         return detail::operation<T, 1, 1>(
             name,

@@ -5,7 +5,7 @@
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/local_response_norm.hpp>
 #include <nn/tensor.hpp>
 
@@ -23,29 +23,18 @@ namespace nn::inline NN_ABI {
 /// Cost    B·C·ΠL·n flop and B·C·ΠL powers; no scratch.
 /// Source  Krizhevsky et al. 2012; the numbers of noxton.LocalResponseNormalization; of torch.nn.LocalResponseNorm with `average` and k 1.
 template <std::floating_point T, std::size_t N>
-struct LocalResponseNorm {
+struct LocalResponseNorm : detail::Stateless<LocalResponseNorm<T, N>, T, N + 1> {
     LocalResponseNormOptions options;
 
     static constexpr std::string_view name = "nn::LocalResponseNorm";
-    static constexpr bool carries = false;
 
     explicit LocalResponseNorm(const LocalResponseNormOptions& options_ = {})
         : options((ops::check_local_response_norm_options(name, options_), options_)) {}
 
-    template <tensor_of<T, N + 1> X>
-    auto operator()(const X& x) const {
-        return detail::evaluate(operation(), x);
-    }
-    template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        detail::evaluate_into(operation(), x, y, workspace);
-    }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return x; }
-
 private:
+    friend detail::Stateless<LocalResponseNorm<T, N>, T, N + 1>;
+
+    template <class>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [](const Batch<const T, N + 1>& x) { return x.item(); },

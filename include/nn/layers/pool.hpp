@@ -4,7 +4,7 @@
 #include <concepts>  // std::floating_point
 #include <cstddef>   // std::size_t
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/pool.hpp>
 #include <nn/tensor.hpp>
 
@@ -22,26 +22,16 @@ namespace nn::inline NN_ABI {
 /// Cost    B·C·ΠM·ΠK operations; no scratch.
 /// Source  the numbers of blox's pools; equinox.nn.AvgPool with `count_padding`; torch.nn.MaxPool, AvgPool.
 template <std::size_t N, class Kind>
-struct Pool {
+struct Pool : detail::Stateless<Pool<N, Kind>, void, N + 1> {
     PoolOptions<N> options;
 
     static constexpr std::string_view name = Kind::name;
-    static constexpr bool carries = false;
 
     explicit Pool(const PoolOptions<N>& options_) : options((ops::check_pool_options(Kind::name, options_), options_)) {}
 
-    template <operand X>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <in_memory X, output_of<element_of<X>, N + 1> Y>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= N + 1)
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(operation<float>(), x); }
-
 private:
+    friend detail::Stateless<Pool<N, Kind>, void, N + 1>;
+
     template <class T>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(

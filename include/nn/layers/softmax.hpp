@@ -5,7 +5,7 @@
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 
-#include <nn/layers/call.hpp>
+#include <nn/layers/stateless.hpp>
 #include <nn/ops/softmax.hpp>
 #include <nn/tensor.hpp>
 
@@ -24,22 +24,12 @@ namespace nn::inline NN_ABI {
 /// Cost    B·C exponentials; no scratch.
 /// Source  jax.nn.softmax, jax.nn.log_softmax, torch.nn.Softmax(-1), torch.nn.LogSoftmax(-1).
 template <bool Logarithm>
-struct BasicSoftmax {
+struct BasicSoftmax : detail::Stateless<BasicSoftmax<Logarithm>, void, 1> {
     static constexpr std::string_view name = Logarithm ? "nn::log_softmax" : "nn::softmax";
-    static constexpr bool carries = false;
-
-    template <operand X>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= 1)
-    auto operator()(const X& x) const { return detail::evaluate(operation<element_of<X>>(), x); }
-    template <in_memory X, output_of<element_of<X>, 1> Y>
-        requires(std::floating_point<element_of<X>>&& rank_of<X> >= 1)
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(operation<element_of<X>>(), x, y, workspace); }
-    template <std::size_t R>
-        requires(R >= 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return x; }
 
 private:
+    friend detail::Stateless<BasicSoftmax<Logarithm>, void, 1>;
+
     template <class T>
     static auto operation() {
         return detail::operation<T, 1, 1>(
