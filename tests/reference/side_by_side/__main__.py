@@ -13,6 +13,9 @@ import collections
 import json
 import subprocess
 import sys
+import textwrap
+
+from .driver import kernel_blocks
 
 LIBRARIES = ["equinox", "blox", "brainstate", "noxton"]
 
@@ -57,9 +60,12 @@ def table(title, rows):
         print("  " + "  ".join(words).rstrip())
 
 
-def rare(counts, least):
-    """The names that come less than `least` times, the rarest first."""
-    return sorted((count, name) for name, count in counts.items() if count < least)
+def paragraph(name, words):
+    print(textwrap.fill(f"{name}: {', '.join(words) or 'none'}", 140, initial_indent="  ", subsequent_indent="    "))
+
+
+def counted(counts, sort=None):
+    return [f"{name}: {count}" for name, count in sorted(counts, key=sort)]
 
 
 def main():
@@ -97,17 +103,16 @@ def main():
     table("Configurations", rows)
     if refusals:
         table("Refused by the libraries themselves, not counted", [(times, why) for why, times in refusals.most_common(20)])
-    table("Options", [(layer, ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))) for layer, counts in taken.items()])
-    paths = [("layer", "lines run", f"by fewer than {options.least}")]
+    print("\nConfigurations that had an option")
+    for layer, counts in taken.items():
+        paragraph(layer, counted(counts.items()))
+    print(f"\nLines of include/nn/kernels that begin a basic block: how many, and those that fewer than {options.least} configurations ran")
     for layer, counts in lines.items():
-        paths.append((layer, len(counts), ", ".join(f"{line}: {count}" for count, line in rare(counts, options.least))))
-    table("Lines of include/nn/kernels", paths)
-    ran = set().union(*lines.values()) if lines else set()
+        few = counted(((line, count) for line, count in counts.items() if count < options.least), lambda item: item[1])
+        paragraph(f"{layer}, {len(counts)} lines", few)
     if not options.layer and not options.library:
-        from .driver import kernel_blocks
-
-        never = sorted(set(kernel_blocks(options.driver).values()) - ran)
-        print(f"\nNever run: {', '.join(never) or 'none'}")
+        ran = set().union(*lines.values())
+        paragraph("run by none", sorted(set(kernel_blocks(options.driver).values()) - ran))
     sum_of_all = sum(row[2] for row in rows[1:] if row[1] == "all")
     differ = sum(row[4] for row in rows[1:] if row[1] != "all")
     print(f"\n{sum_of_all} configurations, {differ} disagreements")

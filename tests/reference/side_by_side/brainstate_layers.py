@@ -24,7 +24,7 @@ class Conv(layers.Conv):
             c["input_dilation"] = draw.per_axis(c["axes"], 3, p=0.4)
         if c["axes"] == 1 and isinstance(c["padding"], list) and isinstance(c["padding"][0], int):
             c["padding"] = c["padding"][0]  # two numbers of one axis are a pair here
-        c["mask"] = draw.chance(0.3)
+        c["mask"] = draw.chance(0.5)
         return c
 
     def options(self, c, arrays, order):

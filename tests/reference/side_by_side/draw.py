@@ -45,14 +45,14 @@ def batch(draw, most_axes=3, least=1):
 
 
 def windows(draw):
-    """What convolutions of all kinds share. One in twenty has more output cells than the kernels pack at a time."""
+    """What convolutions of all kinds share. One in twelve has more output cells than the kernels pack at a time."""
     axes = draw.pick(1, 1, 2, 2, 2, 3)
     groups = draw.pick(1, 1, 2, 3)
-    inside, outside = draw.upto(4), draw.upto(7)
+    inside, outside = draw.upto(4), draw.pick(draw.upto(7), draw.flat(1, 14))
     if draw.chance(0.15):  # depthwise
         groups, inside, outside = draw.flat(2, 6), 1, draw.pick(1, 1, 2)
     extent = [draw.flat(1, {1: 24, 2: 9, 3: 5}[axes]) for _ in range(axes)]
-    if draw.chance(0.05):
+    if draw.chance(0.08):
         extent = {1: [draw.flat(300, 700)], 2: [draw.flat(20, 30) for _ in "hw"], 3: [draw.flat(8, 11) for _ in "dhw"]}[axes]
     return {
         "axes": axes,

@@ -481,6 +481,25 @@ void gru(const Request& request, Answer& answer) {
 }
 
 template <class T>
+void causal_conv(const Request& request, Answer& answer) {
+    const nn::CausalConv1d<T> layer({.in_channels = request.integer("in_channels"),
+                                     .out_channels = request.integer("out_channels"),
+                                     .kernel_size = request.integer("kernel_size"),
+                                     .groups = request.integer("groups", 1),
+                                     .use_bias = request.has_array("bias")},
+                                    request.tensor<T, 3>("weight"), request.optional<T, 1>("bias"));
+    const auto x = request.array<T>("x");
+    if (request.has_array("history")) {
+        auto state = layer.initial_state(0);
+        state.history = request.tensor<T, 3>("history");
+        answer.add("y", recorded([&] { return layer(x, state); }));
+        answer.add("history", state.history);
+    } else {
+        answer.add("y", recorded([&] { return layer(x); }));
+    }
+}
+
+template <class T>
 void embed(const Request& request, Answer& answer) {
     const nn::Embed<T> layer({.num_embeddings = request.integer("num_embeddings"),
                               .embedding_size = request.integer("embedding_size"),
@@ -549,6 +568,7 @@ void run(const Request& request, Answer& answer) {
                                                                                  {"local_response_norm", local_response_norm<T>},
                                                                                  {"lstm", lstm<T>},
                                                                                  {"gru", gru<T>},
+                                                                                 {"causal_conv", causal_conv<T>},
                                                                                  {"embed", embed<T>},
                                                                                  {"linear", linear<T>},
                                                                                  {"pool", pool<T>},

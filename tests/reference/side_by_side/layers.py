@@ -269,6 +269,31 @@ class Linear(Linearly):
         return c["in"] + c["bias"]
 
 
+class CausalConv(Linearly):
+    name = "causal_conv"
+
+    def groups(self, c):
+        return 1 if c["mixing"] else c["features"]
+
+    def arrays(self, c, draw):
+        weight = (c["features"], c["features"] // self.groups(c), c["kernel"])
+        arrays = {
+            "x": draw.values((*c["batch"], c["steps"], c["features"]), c["values"]),
+            "weight": draw.values(weight, c["values"]),
+        }
+        if c["bias"]:
+            arrays["bias"] = draw.values(weight[0], c["values"])
+        if c["history"]:
+            arrays["history"] = draw.values((int(np.prod(c["batch"], dtype=int)), c["features"], c["kernel"] - 1), c["values"])
+        return arrays
+
+    def words(self, c):
+        return {"in_channels": c["features"], "out_channels": c["features"], "kernel_size": c["kernel"], "groups": self.groups(c)}
+
+    def terms(self, c):
+        return c["features"] // self.groups(c) * c["kernel"] + c["bias"]
+
+
 class Embed:
     name = "embed"
 

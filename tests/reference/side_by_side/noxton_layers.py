@@ -71,7 +71,36 @@ class LocalResponseNorm(layers.LocalResponseNorm):
 
     def answer(self, c, arrays):
         layer = nx.LocalResponseNormalization(k=c["k"], n=c["size"], alpha=c["alpha"], beta=c["beta"])
-        return {"y": over_batch(layer, arrays["x"], 3)}
+        return {"y": over_batch(layer, arrays["x"], c["axes"] + 1)}
+
+
+class CausalConv1d(layers.CausalConv):
+    """Whole sequences, from zeros or from the K - 1 rows before. Its last state is wrong, one tap answers nothing (semantics 13)."""
+
+    def draw(self, draw):
+        return {
+            "batch": d.batch(draw, 2),
+            "steps": draw.upto(20),
+            "features": draw.upto(9),
+            "kernel": draw.flat(2, 5),
+            "mixing": draw.chance(0.5),
+            "bias": draw.chance(0.6),
+            "history": draw.chance(0.5),
+            **d.common(draw),
+        }
+
+    def answer(self, c, arrays):
+        if c["kernel"] < 2:
+            raise ValueError("noxton's answer has no rows")
+        make = lambda: nx.CausalConv1d(c["features"], c["mixing"], c["kernel"], use_bias=c["bias"], key=KEY)  # noqa: E731
+        layer = eqx.filter_eval_shape(make)
+        layer = eqx.tree_at(lambda l: l.conv.weight, layer, arrays["weight"])
+        if c["bias"]:
+            layer = eqx.tree_at(lambda l: l.conv.bias, layer, arrays["bias"][:, None])
+        x = arrays["x"].reshape(-1, *arrays["x"].shape[-2:])
+        history = arrays["history"].swapaxes(1, 2) if c["history"] else None
+        y = jax.vmap(layer)(x, history) if c["history"] else jax.vmap(layer)(x)
+        return {"y": y.reshape(arrays["x"].shape)}
 
 
 ACTIVATIONS = {"identity": None, "relu": jax.nn.relu, "silu": jax.nn.silu, "tanh": jnp.tanh}
@@ -146,6 +175,8 @@ class ConvNormActivation(equinox_layers.Conv):
             for name in ("running_mean", "running_var"):
                 state = state.set(getattr(block.norm, name), arrays[name])
         y, state = mapped(block, arrays["x"], state)
+        if c.get("training") and y.size == 0:
+            raise ValueError("the statistics of nothing are NaN; nn refuses")
         return {"y": y, **(statistics(block.norm, state) if c["norm"] == "batch" else {})}
 
     def bound(self, c, arrays, outputs, _):
@@ -197,4 +228,4 @@ class ConvNormActivation(equinox_layers.Conv):
         return reference(c, functools.partial(equinox_layers.Conv.answer, self))
 
 
-LAYERS = [ConvNormActivation, BatchNorm, LayerNorm, LocalResponseNorm]
+LAYERS = [ConvNormActivation, CausalConv1d, BatchNorm, LayerNorm, LocalResponseNorm]

@@ -15,6 +15,9 @@ from .driver import Driver, kernel_blocks
 from .jitted import jax, reference
 
 
+SHOWN = 5  # disagreements of a layer that are made small and shown; the others are counted
+
+
 class Refused(Exception):
     """The reference library itself refuses the configuration."""
 
@@ -42,6 +45,8 @@ class Pair:
             raise Refused(f"{type(error).__name__}: {str(error)[:200]}") from error
         answered = self.driver.ask(self.layer.name, self.layer.words(config), arrays, config["dtype"])
         if isinstance(answered, str):
+            if answered.startswith("driver: "):
+                sys.exit(f"{answered}\n{self.layer.name} {config}")
             return f"nn refuses: {answered}", 0
         bounds = self.layer.bound(config, arrays, expected, answer)
         worst = 0
@@ -56,7 +61,7 @@ class Pair:
                 worst = max(worst, np.max(np.where(same, 0, off / bound), initial=0))
             if wrong.any():
                 at = tuple(int(i) for i in np.argwhere(wrong)[0])
-                found = f"{name}{list(at)} is {answered[name][at]!r}, the library's {y[at]!r}, {bound[at]:.3g} apart at most"
+                found = f"{name}{list(at)} is {answered[name][at].item()}, the library's {y[at].item()}, {bound[at]:.3g} apart at most"
                 return f"{found}; {int(wrong.sum())} of {wrong.size} differ", worst
         return None, float(worst)
 
@@ -129,10 +134,9 @@ def run(library, layers, count, seed, driver_path, case):
             options.update(set(options_of(config)))
             if difference:
                 found += 1
-                if found <= 5:
+                if found <= SHOWN:
                     config = shrink.shrink(config, lambda less: pair.fails(less, values))
-                    difference = pair.fails(config, values) or difference
-                say(found=difference, config=config, values=values, library=library, layer=name)
+                    say(found=pair.fails(config, values), config=config, values=values, library=library, layer=name)
             if index % 100 == 0:
                 jax.clear_caches()
                 print(f"{library} {name}: {len(seen)} of {count}", file=sys.stderr)
