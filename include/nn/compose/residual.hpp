@@ -108,9 +108,11 @@ private:
             [&term, x](const Batch<const E, 0>& other, const Batch<E, 0>& y, Workspace&) {
                 check_same(term.shape(), other.shape(), x);
                 check_output(name, other, Shape<0>{}, y);
+                const Batch<const E, 0> added = term.template batch<0>(name, "main");
                 check_apart_or_same(name, y, other);
+                check_apart_or_same(name, y, added);  // the identity's result is x itself
                 kernels::transform(
-                    y, [](E a, E b) { return a + b; }, other, term.template batch<0>(name, "main"));
+                    y, [](E a, E b) { return a + b; }, other, added);
             });
     }
 
