@@ -196,6 +196,17 @@ TEST_CASE("batch_norm: a mean far from 0 costs no digits of the variance") {
     CHECK(state.running_var(0) == .25F);
 }
 
+TEST_CASE("batch_norm: equal values have that mean and a variance of 0, to the bit") {
+    const BatchNorm0d<float> norm({.size = 1, .momentum = 1});
+    for (const std::size_t batch : {std::size_t{7}, std::size_t{100}, std::size_t{1000}}) {
+        auto state = norm.initial_state();
+        const Tensor<float, 2> x({batch, 1}, 333333.3F);
+        CHECK(values_of(norm(x, state, training())) == std::vector<float>(batch, 0.0F));
+        CHECK(state.running_mean(0) == 333333.3F);
+        CHECK(state.running_var(0) == 0);
+    }
+}
+
 // ---- against the definition ----
 
 namespace {
@@ -625,11 +636,12 @@ TEST_CASE("batch_norm: what is wrong is said when it is called; y and the statis
                nn::contiguous(shared.data() + 1, Shape<3>{2, 3, 5})) ==
           "nn::BatchNorm: y overlaps x; give it memory of its own  [y (2, 3, 5), x (2, 3, 5)]");
     CHECK(shared == std::vector<float>(40, 1.0F));
-    // One element of y lies on the statistics.
-    CHECK(said(norm, x, state, nn::View<float, 3>{state.running_mean.data() + 2, {2, 3, 5}, {15, 5, 1}}) ==
-          "nn::BatchNorm: y overlaps running_mean; give it memory of its own  [y (2, 3, 5), running_mean (3,)]");
-    CHECK(said(norm, x, state, nn::View<float, 3>{state.running_var.data() + 2, {2, 3, 5}, {15, 5, 1}}) ==
-          "nn::BatchNorm: y overlaps running_var; give it memory of its own  [y (2, 3, 5), running_var (3,)]");
+    // y lies on the statistics, and on nothing beside them.
+    const Tensor<float, 2> column({3, 1}, 1.0F);
+    CHECK(said(norm, column, state, nn::contiguous(state.running_mean.data(), Shape<2>{3, 1})) ==
+          "nn::BatchNorm: y overlaps running_mean; give it memory of its own  [y (3, 1), running_mean (3,)]");
+    CHECK(said(norm, column, state, nn::contiguous(state.running_var.data(), Shape<2>{3, 1})) ==
+          "nn::BatchNorm: y overlaps running_var; give it memory of its own  [y (3, 1), running_var (3,)]");
     CHECK(identical_states(state, start));
 
     BatchNormState<float> other{Tensor<float, 1>({4}, 0.0F), Tensor<float, 1>({3}, 1.0F)};
