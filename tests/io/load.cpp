@@ -294,6 +294,15 @@ TEST_CASE("load: all arrays of a layer are converted together, by the longest na
     CHECK(net.tensors[0].second(0) == 3);
     CHECK(identical(net.tensors[1].second, numbers<float>(2)));
     CHECK(load(bytes, net, {.convert = {{"a", sum}, {"a.b", inner}}}) == does_not_fit + R"(1 of the file unused: "a.steps")");
+
+    // What is made of F32 and F64 is F64.
+    Named<float, 1> total{{{"a.sum", {0}}}};
+    Bytes mixed;
+    mixed.add("a.p", {1}).add("a.q", "F64", {1}, std::vector<double>{0.1});
+    CHECK(load(mixed, total, {.convert = {{"a", sum}}}) ==
+          does_not_fit + R"(1 of another dtype: "a.sum" F64, expected F32 (LoadOptions::narrow is false))");
+    CHECK(load(mixed, total, {.convert = {{"a", sum}}, .narrow = true}).empty());
+    CHECK(total.tensors[0].second(0) == 0.1F);
 }
 
 TEST_CASE("load: options that do not fit the file are errors that say which, and nothing is written") {
