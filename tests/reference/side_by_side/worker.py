@@ -110,7 +110,10 @@ def run(library, layers, count, seed, driver_path, case):
         pair = Pair(make(), driver)
         key = zlib.crc32(f"{library} {name}".encode())
         if case is not None:
-            say(found=pair.compare(case["config"], case["seed"])[0], config=case["config"], layer=name, library=library)
+            try:
+                say(found=pair.compare(case["config"], case["seed"])[0])
+            except Refused as error:
+                say(found=f"the library itself refuses: {error}")
             continue
         begin = time.process_time()
         seen, lines, options, refused = set(), collections.Counter(), collections.Counter(), collections.Counter()
@@ -125,7 +128,7 @@ def run(library, layers, count, seed, driver_path, case):
             try:
                 difference, part = pair.compare(config, values)
             except Refused as error:
-                refused[str(error).split("\n")[0][:100]] += 1
+                refused[str(error).split("\n")[0][:70]] += 1
                 continue
             seen.add(text)
             worst = max(worst, part)
