@@ -448,7 +448,8 @@ TEST_CASE("residual: a y on the state of either path is refused before anything 
         CHECK(error_of<shape_error>([&] { net.forward_into(x, state, nn::training(), *tensor, workspace); }) == on + "(2, 5)]");
     }
     const nn::View<float, 2> first_element{state.shortcut.get<1>().running_var.data() - 9, {2, 5}, {5, 1}};
-    CHECK(error_of<shape_error>([&] { net.forward_into(x, state, first_element, workspace); }) == on + "(5,)]");
+    // Before the tensor lies what the heap put there, which may be met first.
+    CHECK(error_of<shape_error>([&] { net.forward_into(x, state, first_element, workspace); }).starts_with(on));
     CHECK(tensors_of(state) == start);
 }
 
