@@ -8,10 +8,12 @@
 #include <concepts>     // std::same_as, std::default_initializable
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
+#include <span>         // std::span
 #include <string_view>  // std::string_view
 #include <tuple>        // std::tuple_size
 #include <type_traits>  // std::remove_cvref_t
-#include <utility>      // std::move
+#include <utility>      // std::forward, std::move
+#include <vector>       // std::vector
 
 #if __has_include(<xtensor/containers/xtensor.hpp>)
 #include <xtensor/containers/xadapt.hpp>
@@ -26,6 +28,7 @@
 #endif
 
 #include <nn/core/check.hpp>
+#include <nn/core/error.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 
@@ -121,7 +124,9 @@ concept input_of = tensor_of<X, T, K> && in_memory<X>;
 /// A container that can be replaced by one of another shape: not an adaptor, nor one whose shape is part of its type.
 template <class Y>
 concept resizable = operand<Y> && detail::xtensor_container<std::remove_cvref_t<Y>> && std::default_initializable<std::remove_cvref_t<Y>> &&
-                    requires(typename std::remove_cvref_t<Y>::shape_type& shape) { shape[0] = 1; };
+    requires(typename std::remove_cvref_t<Y>::shape_type& shape) {
+    shape[0] = 1;
+};
 
 /// An output of element type T with at least K axes: a container, or a view of memory.
 template <class Y, class T, std::size_t K = 0>
@@ -171,5 +176,46 @@ Tensor<T, R> make_tensor(const Shape<R>& shape, T value) {
     tensor.fill(value);
     return tensor;
 }
+
+/// A trained array as the constructors of layers take it: a tensor, view or expression of element type T with R axes, an xarray, or a
+/// nested list in braces.
+///
+/// As a `Tensor<T, R>` such an argument would be converted by xtensor from any element type, and from any rank by reading past its end.
+template <class T, std::size_t R>
+class TrainedArray {
+public:
+    TrainedArray(xt::nested_initializer_list_t<T, R> list) : tensor_(list) {}
+
+    template <tensor_of<T> X>
+        requires(xt::is_xexpression<std::remove_cvref_t<X>>::value && (rank_of<X> == R || rank_of<X> == dynamic_rank))
+    TrainedArray(X&& array) {
+        if (rank_of<X> == dynamic_rank && array.dimension() != R) {
+            refused_.emplace(array.shape().begin(), array.shape().end());
+        } else {
+            tensor_ = std::forward<X>(array);
+        }
+    }
+
+    /// The array, for the layer `who`; shape_error if it was an xarray of another rank.
+    Tensor<T, R> take(std::string_view who, std::string_view name) && {
+        if (refused_) {
+            fail<shape_error>(who, {name, " ", std::span<const index_t>(*refused_), ", expected ", R, R == 1 ? " axis" : " axes"});
+        }
+        return std::move(tensor_);
+    }
+
+private:
+    Tensor<T, R> tensor_;
+    std::optional<std::vector<index_t>> refused_;  // the extents of an xarray of another rank
+};
+
+namespace detail {
+
+template <class T, std::size_t R>
+std::optional<Tensor<T, R>> take(std::optional<TrainedArray<T, R>>&& array, std::string_view who, std::string_view name) {
+    return array ? std::optional(std::move(*array).take(who, name)) : std::nullopt;
+}
+
+}  // namespace detail
 
 }  // namespace nn::inline NN_ABI

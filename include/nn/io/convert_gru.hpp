@@ -53,8 +53,9 @@ struct GRUFromTorch {
     static constexpr std::string_view who = "nn::gru_from_torch";
 
     template <std::floating_point T>
-    GRUArrays<T> operator()(Tensor<T, 2> weight_ih, Tensor<T, 2> weight_hh, const Vector<T>& bias_ih = {},
-                            const Vector<T>& bias_hh = {}) const {
+    GRUArrays<T> operator()(Tensor<T, 2> weight_ih, Tensor<T, 2> weight_hh, Vector<T> bias_ih_ = {}, Vector<T> bias_hh_ = {}) const {
+        const auto bias_ih = detail::take(std::move(bias_ih_), who, "bias_ih");
+        const auto bias_hh = detail::take(std::move(bias_hh_), who, "bias_hh");
         check_both(who, bias_ih.has_value(), bias_hh.has_value(), "bias_ih and bias_hh");
         GRUArrays<T> result{std::move(weight_ih), std::move(weight_hh), bias_ih, {}};
         if (bias_ih) {
@@ -80,8 +81,10 @@ struct GRUFromConcatenated {
     std::array<Gate, 2> order;
 
     template <std::floating_point T>
-    GRUArrays<T> operator()(const Tensor<T, 2>& gates, const Vector<T>& gates_bias, const Tensor<T, 2>& candidate,
-                            const Vector<T>& candidate_bias) const {
+    GRUArrays<T> operator()(const Tensor<T, 2>& gates, Vector<T> gates_bias_, const Tensor<T, 2>& candidate,
+                            Vector<T> candidate_bias_) const {
+        const auto gates_bias = detail::take(std::move(gates_bias_), who, "the gates' bias");
+        const auto candidate_bias = detail::take(std::move(candidate_bias_), who, "the candidate's bias");
         const index_t hidden = hidden_size_of(who, "gates", gates, 2);
         const View<const T, 2> rows = view_of(gates);
         const index_t inputs = rows.shape[0] - hidden;
@@ -122,21 +125,22 @@ struct GRUFromKeras {
     static constexpr std::string_view who = "nn::gru_from_keras";
 
     template <std::floating_point T>
-    GRUArrays<T> operator()(const Tensor<T, 2>& kernel, const Tensor<T, 2>& recurrent_kernel, const Vector<T>& bias = {},
-                            const Vector<T>& recurrent_bias = {}) const {
+    GRUArrays<T> operator()(const Tensor<T, 2>& kernel, const Tensor<T, 2>& recurrent_kernel, Vector<T> bias = {},
+                            Vector<T> recurrent_bias = {}) const {
         Tensor<T, 2> weight_ih;
         Tensor<T, 2> weight_hh;
         from_keras_kernels(who, kernel, recurrent_kernel, gates_zrn, weight_ih, weight_hh);
-        const auto ordered = [&](std::string_view name, const Vector<T>& from) {
+        const auto ordered = [&](std::string_view name, Vector<T>&& array) {
+            const auto from = detail::take(std::move(array), who, name);
             check_vector(who, name, from, extents_of(kernel)[1], "3 * hidden_size");
-            Vector<T> to = from;
+            auto to = from;
             if (from) {
                 stack_gates(*from, gates_zrn, 0, *to);
             }
             return to;
         };
-        const Vector<T> bias_ih = ordered("bias", bias);
-        const Vector<T> bias_hh = ordered("recurrent_bias", recurrent_bias);
+        const auto bias_ih = ordered("bias", std::move(bias));
+        const auto bias_hh = ordered("recurrent_bias", std::move(recurrent_bias));
         if (bias_hh) {
             return GRUFromTorch()(std::move(weight_ih), std::move(weight_hh), bias_ih, bias_hh);
         }

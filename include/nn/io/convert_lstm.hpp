@@ -46,8 +46,9 @@ struct LSTMFromTorch {
     static constexpr std::string_view who = "nn::lstm_from_torch";
 
     template <std::floating_point T>
-    LSTMArrays<T> operator()(Tensor<T, 2> weight_ih, Tensor<T, 2> weight_hh, const Vector<T>& bias_ih = {},
-                             const Vector<T>& bias_hh = {}) const {
+    LSTMArrays<T> operator()(Tensor<T, 2> weight_ih, Tensor<T, 2> weight_hh, Vector<T> bias_ih_ = {}, Vector<T> bias_hh_ = {}) const {
+        const auto bias_ih = detail::take(std::move(bias_ih_), who, "bias_ih");
+        const auto bias_hh = detail::take(std::move(bias_hh_), who, "bias_hh");
         check_both(who, bias_ih.has_value(), bias_hh.has_value(), "bias_ih and bias_hh");
         LSTMArrays<T> result{std::move(weight_ih), std::move(weight_hh), bias_ih};
         if (bias_ih) {
@@ -67,7 +68,8 @@ struct LSTMFromConcatenated {
     std::string_view bias_name;
 
     template <std::floating_point T>
-    LSTMArrays<T> operator()(const Tensor<T, 2>& kernel, const Vector<T>& bias = {}) const {
+    LSTMArrays<T> operator()(const Tensor<T, 2>& kernel, Vector<T> bias_ = {}) const {
+        const auto bias = detail::take(std::move(bias_), who, "bias");
         const index_t hidden = hidden_size_of(who, "kernel", kernel, 4);
         const View<const T, 2> rows = view_of(kernel);
         const index_t inputs = rows.shape[0] - hidden;
@@ -96,7 +98,8 @@ struct LSTMFromKeras {
     static constexpr std::string_view who = "nn::lstm_from_keras";
 
     template <std::floating_point T>
-    LSTMArrays<T> operator()(const Tensor<T, 2>& kernel, const Tensor<T, 2>& recurrent_kernel, const Vector<T>& bias = {}) const {
+    LSTMArrays<T> operator()(const Tensor<T, 2>& kernel, const Tensor<T, 2>& recurrent_kernel, Vector<T> bias_ = {}) const {
+        const auto bias = detail::take(std::move(bias_), who, "bias");
         LSTMArrays<T> result{{}, {}, bias};
         from_keras_kernels(who, kernel, recurrent_kernel, gates_as_they_are, result.weight_ih, result.weight_hh);
         check_vector(who, "bias", bias, extents_of(kernel)[1], "4 * hidden_size");

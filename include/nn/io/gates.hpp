@@ -24,7 +24,7 @@ namespace nn::inline NN_ABI::detail {
 
 /// A vector that may be absent. T is deduced from the weights.
 template <class T>
-using Vector = std::type_identity_t<std::optional<Tensor<T, 1>>>;
+using Vector = std::type_identity_t<std::optional<TrainedArray<T, 1>>>;
 
 /// Where a gate comes from: the place among the source's gates, and whether its sign is turned.
 struct Gate {

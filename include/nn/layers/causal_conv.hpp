@@ -58,8 +58,8 @@ struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T,
     }
 
     /// Trained arrays, checked against the options.
-    CausalConv1d(const CausalConv1dOptions& options_, Tensor<T, 3> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options(checked(options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+    CausalConv1d(const CausalConv1dOptions& options_, TrainedArray<T, 3> weight_, std::optional<TrainedArray<T, 1>> bias_ = {})
+        : options(checked(options_)), weight(std::move(weight_).take(name, "weight")), bias(detail::take(std::move(bias_), name, "bias")) {
         ops::check_conv_parameters(name, ops::conv_options(options), parameters());
     }
 

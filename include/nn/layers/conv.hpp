@@ -43,8 +43,10 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
     }
 
     /// Trained arrays, checked against the options.
-    Conv(const ConvOptions<N>& options_, Tensor<T, N + 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options((ops::check_conv_options(name, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+    Conv(const ConvOptions<N>& options_, TrainedArray<T, N + 2> weight_, std::optional<TrainedArray<T, 1>> bias_ = {})
+        : options((ops::check_conv_options(name, options_), options_)),
+          weight(std::move(weight_).take(name, "weight")),
+          bias(detail::take(std::move(bias_), name, "bias")) {
         ops::check_conv_parameters(name, options, parameters());
     }
 

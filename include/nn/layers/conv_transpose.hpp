@@ -51,8 +51,10 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
     }
 
     /// Trained arrays, checked against the options.
-    ConvTranspose(const ConvTransposeOptions<N>& options_, Tensor<T, N + 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options((ops::check_conv_transpose_options(name, options_), options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+    ConvTranspose(const ConvTransposeOptions<N>& options_, TrainedArray<T, N + 2> weight_, std::optional<TrainedArray<T, 1>> bias_ = {})
+        : options((ops::check_conv_transpose_options(name, options_), options_)),
+          weight(std::move(weight_).take(name, "weight")),
+          bias(detail::take(std::move(bias_), name, "bias")) {
         ops::check_conv_parameters(name, options, parameters());
     }
 

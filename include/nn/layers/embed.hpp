@@ -40,8 +40,8 @@ struct Embed {
     }
 
     /// A trained table, checked against the options.
-    Embed(const EmbedOptions& options_, Tensor<T, 2> table)
-        : options((ops::check_embed_options(name, options_), options_)), weight(std::move(table)) {
+    Embed(const EmbedOptions& options_, TrainedArray<T, 2> table)
+        : options((ops::check_embed_options(name, options_), options_)), weight(std::move(table).take(name, "weight")) {
         check_table(name);
     }
 

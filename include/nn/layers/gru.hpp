@@ -69,13 +69,13 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     }
 
     /// Trained arrays, checked against the options.
-    BasicGRU(const GRUOptions& options_, Tensor<T, 2> weight_ih_, Tensor<T, 2> weight_hh_, std::optional<Tensor<T, 1>> bias_ = {},
-             std::optional<Tensor<T, 1>> bias_n_ = {})
+    BasicGRU(const GRUOptions& options_, TrainedArray<T, 2> weight_ih_, TrainedArray<T, 2> weight_hh_,
+             std::optional<TrainedArray<T, 1>> bias_ = {}, std::optional<TrainedArray<T, 1>> bias_n_ = {})
         : options((ops::check_gru_options(name, options_), options_)),
-          weight_ih(std::move(weight_ih_)),
-          weight_hh(std::move(weight_hh_)),
-          bias(std::move(bias_)),
-          bias_n(std::move(bias_n_)) {
+          weight_ih(std::move(weight_ih_).take(name, "weight_ih")),
+          weight_hh(std::move(weight_hh_).take(name, "weight_hh")),
+          bias(detail::take(std::move(bias_), name, "bias")),
+          bias_n(detail::take(std::move(bias_n_), name, "bias_n")) {
         ops::check_gru_parameters(name, options, parameters());
     }
 

@@ -48,8 +48,8 @@ struct Linear : detail::Stateless<Linear<T>, T, 1> {
     }
 
     /// Trained arrays, checked against the options.
-    Linear(const LinearOptions& options_, Tensor<T, 2> weight_, std::optional<Tensor<T, 1>> bias_ = {})
-        : options(checked(options_)), weight(std::move(weight_)), bias(std::move(bias_)) {
+    Linear(const LinearOptions& options_, TrainedArray<T, 2> weight_, std::optional<TrainedArray<T, 1>> bias_ = {})
+        : options(checked(options_)), weight(std::move(weight_).take(name, "weight")), bias(detail::take(std::move(bias_), name, "bias")) {
         check_parameters();
     }
 

@@ -69,11 +69,12 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     }
 
     /// Trained arrays, checked against the options.
-    BasicLSTM(const LSTMOptions& options_, Tensor<T, 2> weight_ih_, Tensor<T, 2> weight_hh_, std::optional<Tensor<T, 1>> bias_ = {})
+    BasicLSTM(const LSTMOptions& options_, TrainedArray<T, 2> weight_ih_, TrainedArray<T, 2> weight_hh_,
+              std::optional<TrainedArray<T, 1>> bias_ = {})
         : options((ops::check_lstm_options(name, options_), options_)),
-          weight_ih(std::move(weight_ih_)),
-          weight_hh(std::move(weight_hh_)),
-          bias(std::move(bias_)) {
+          weight_ih(std::move(weight_ih_).take(name, "weight_ih")),
+          weight_hh(std::move(weight_hh_).take(name, "weight_hh")),
+          bias(detail::take(std::move(bias_), name, "bias")) {
         ops::check_lstm_parameters(name, options, parameters());
     }
 
