@@ -325,7 +325,7 @@ TEST_CASE("init: ConvTranspose and GRU draw by default as Equinox's") {
     check_uniform(*gru.bias_n, 0.05);
 }
 
-TEST_CASE("init: both weights of an LSTM or GRU are parts of one matrix (gates, D + H)") {
+TEST_CASE("init: both weights of a recurrent layer are parts of one matrix (gates, D + H), in a GRU one of r and z and one of n") {
     std::mt19937 rng(104);
     const nn::LSTM<float> lstm(
         {.input_size = 70, .hidden_size = 130, .weight_init = nn::init::lecun_normal, .bias_init = nn::init::lecun_uniform}, rng);
@@ -334,20 +334,27 @@ TEST_CASE("init: both weights of an LSTM or GRU are parts of one matrix (gates, 
     check_uniform(*lstm.bias, std::sqrt(3.0 / 200));
     const nn::GRU<float> gru(
         {.input_size = 60, .hidden_size = 400, .weight_init = nn::init::glorot_uniform, .bias_init = nn::init::glorot_uniform}, rng);
-    check_uniform(gru.weight_ih, std::sqrt(6.0 / (460 + 1200)));
-    check_uniform(gru.weight_hh, std::sqrt(6.0 / (460 + 1200)));
+    const auto rows = [](const auto& weight, int first, int last) {
+        return Tensor<float, 2>(xt::view(weight, xt::range(first, last), xt::all()));
+    };
+    for (const auto* const weight : {&gru.weight_ih, &gru.weight_hh}) {
+        check_uniform(rows(*weight, 0, 800), std::sqrt(6.0 / (460 + 800)));
+        check_uniform(rows(*weight, 800, 1200), std::sqrt(6.0 / (460 + 400)));
+    }
     check_uniform(*gru.bias_n, std::sqrt(6.0 / (460 + 1200)));
 
-    const auto joint = [](const auto& layer) {
+    const auto check_joint = [](const auto& layer, std::size_t first, std::size_t last, double gain) {
         const std::size_t inputs = layer.weight_ih.shape(1);
-        Tensor<double, 2> both({layer.weight_ih.shape(0), inputs + layer.weight_hh.shape(1)});
-        xt::view(both, xt::all(), xt::range(std::size_t{0}, inputs)) = layer.weight_ih;
-        xt::view(both, xt::all(), xt::range(inputs, both.shape(1))) = layer.weight_hh;
-        return both;
+        Tensor<double, 2> both({last - first, inputs + layer.weight_hh.shape(1)});
+        auto part = xt::range(first, last);
+        xt::view(both, xt::all(), xt::range(std::size_t{0}, inputs)) = xt::view(layer.weight_ih, part, xt::all());
+        xt::view(both, xt::all(), xt::range(inputs, both.shape(1))) = xt::view(layer.weight_hh, part, xt::all());
+        check_orthogonal(both, gain);
     };
-    check_orthogonal(joint(nn::GRU<double>({.input_size = 3, .hidden_size = 5, .weight_init = nn::init::orthogonal()}, rng)), 1);  // tall
-    check_orthogonal(joint(nn::LSTM<double>({.input_size = 40, .hidden_size = 5, .weight_init = nn::init::orthogonal(2)}, rng)),
-                     2);  // wide
+    const nn::GRU<double> tall({.input_size = 3, .hidden_size = 5, .weight_init = nn::init::orthogonal()}, rng);
+    check_joint(tall, 0, 10, 1);
+    check_joint(tall, 10, 15, 1);
+    check_joint(nn::LSTM<double>({.input_size = 40, .hidden_size = 5, .weight_init = nn::init::orthogonal(2)}, rng), 0, 20, 2);
 }
 
 TEST_CASE("init: orthogonal weights, tall, wide, square and of any rank") {

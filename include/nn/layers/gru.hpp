@@ -62,9 +62,10 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
     BasicGRU(const GRUOptions& options_, Engine&& engine) : options((ops::check_gru_options(name, options_), options_)) {
-        const Fans fans = detail::draw_recurrent(options, 3 * options.hidden_size, weight_ih, weight_hh, bias, engine);
+        const index_t hidden = options.hidden_size;
+        const Fans fans = detail::draw_recurrent(options, std::array{2 * hidden, hidden}, weight_ih, weight_hh, bias, engine);
         if (ops::has_bias_n(options)) {
-            bias_n = draw_tensor<T, 1>({options.hidden_size}, options.bias_init, fans, engine);
+            bias_n = draw_tensor<T, 1>({hidden}, options.bias_init, fans, engine);
         }
     }
 

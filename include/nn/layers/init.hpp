@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>  // std::max, std::min
+#include <array>      // std::array
 #include <cmath>      // std::sqrt
 #include <cstddef>    // std::size_t
+#include <numeric>    // std::accumulate
 #include <optional>   // std::optional
 #include <random>     // std::normal_distribution, std::uniform_real_distribution
 #include <stdexcept>  // std::invalid_argument
@@ -159,19 +161,28 @@ void draw_affine(const Options& options, const Shape<R>& shape, Tensor<T, R>& we
     }
 }
 
-/// Draws the arrays that every recurrent layer has. Both weights are parts of one matrix (gates, D + H), as blox and brainstate keep it.
-template <class T, class Options, class Engine>
-Fans draw_recurrent(const Options& options, index_t gates, Tensor<T, 2>& weight_ih, Tensor<T, 2>& weight_hh,
+/// Draws the arrays that every recurrent layer has. As in blox and brainstate, rows that make one matrix (rows, D + H) there are drawn,
+/// with its fans, as one: all gates of an LSTM; r and z of a GRU, then n. Returns the fans of the biases, those of all gates.
+template <class T, class Options, std::size_t M, class Engine>
+Fans draw_recurrent(const Options& options, const std::array<index_t, M>& matrices, Tensor<T, 2>& weight_ih, Tensor<T, 2>& weight_hh,
                     std::optional<Tensor<T, 1>>& bias, Engine& engine) {
     const index_t inputs = options.input_size;
-    const Fans fans{.in = inputs + options.hidden_size, .out = gates, .equinox = options.hidden_size};
-    const Tensor<T, 2> both = draw_tensor<T, 2>({gates, fans.in}, options.weight_init, fans, engine);
-    weight_ih = xt::view(both, xt::all(), xt::range(0, inputs));
-    weight_hh = xt::view(both, xt::all(), xt::range(inputs, fans.in));
-    if (options.use_bias) {
-        bias = draw_tensor<T, 1>({gates}, options.bias_init, fans, engine);
+    const index_t columns = inputs + options.hidden_size;
+    const index_t gates = std::accumulate(matrices.begin(), matrices.end(), index_t(0));
+    const auto fans = [&](index_t rows) { return Fans{.in = columns, .out = rows, .equinox = options.hidden_size}; };
+    weight_ih = make_tensor<T, 2>({gates, inputs});
+    weight_hh = make_tensor<T, 2>({gates, options.hidden_size});
+    index_t first = 0;
+    for (const index_t rows : matrices) {
+        const Tensor<T, 2> both = draw_tensor<T, 2>({rows, columns}, options.weight_init, fans(rows), engine);
+        xt::view(weight_ih, xt::range(first, first + rows)) = xt::view(both, xt::all(), xt::range(0, inputs));
+        xt::view(weight_hh, xt::range(first, first + rows)) = xt::view(both, xt::all(), xt::range(inputs, columns));
+        first += rows;
     }
-    return fans;
+    if (options.use_bias) {
+        bias = draw_tensor<T, 1>({gates}, options.bias_init, fans(gates), engine);
+    }
+    return fans(gates);
 }
 
 }  // namespace detail

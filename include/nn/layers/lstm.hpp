@@ -64,8 +64,7 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     /// All arrays from U(−L, L), L = 1 / √H, as in Equinox and PyTorch, unless the options say otherwise.
     template <engine_or_none Engine>
     BasicLSTM(const LSTMOptions& options_, Engine&& engine) : options((ops::check_lstm_options(name, options_), options_)) {
-        const index_t gates = 4 * options.hidden_size;
-        detail::draw_recurrent(options, gates, weight_ih, weight_hh, bias, engine);
+        detail::draw_recurrent(options, std::array{4 * options.hidden_size}, weight_ih, weight_hh, bias, engine);
     }
 
     /// Trained arrays, checked against the options.
