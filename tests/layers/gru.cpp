@@ -3,9 +3,7 @@
 
 #include "support/catch.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <optional>
@@ -17,7 +15,6 @@
 #include "support/golden.hpp"
 #include "support/operands.hpp"
 #include "support/recurrent.hpp"
-#include "support/strided.hpp"
 #include "support/tensors.hpp"
 
 namespace {
@@ -25,25 +22,19 @@ namespace {
 using nn::GRUReset;
 using nn::index_t;
 using nn::shape_error;
-using nn::test::Arrangement;
-using nn::test::called_with;
 using nn::test::close;
-using nn::test::count_of;
 using nn::test::cut;
 using nn::test::error_of;
 using nn::test::Extents;
-using nn::test::forwarded_with;
 using nn::test::identical;
-using nn::test::joined;
-using nn::test::Marks;
+using nn::test::near;
 using nn::test::Random;
+using nn::test::random_state;
 using nn::test::random_tensor;
 using nn::test::Reals;
-using nn::test::same_bits;
+using nn::test::row_of;
 using nn::test::shape_of;
 using nn::test::sigmoid;
-using nn::test::starts_without_batch;
-using nn::test::Strided;
 using nn::test::values_of;
 
 constexpr GRUReset both_resets[] = {GRUReset::after, GRUReset::before};
@@ -60,6 +51,9 @@ struct NaiveGRU {
     Reals hidden;
     Reals error = Reals(hidden.size(), 0);
 
+    NaiveGRU(const nn::GRU<T>& gru_, const nn::GRUState<T>& state, std::size_t b) : gru(gru_), hidden(row_of(state.hidden, b)) {}
+
+    bool holds(const nn::GRUState<T>& state, std::size_t b) const { return near(row_of(state.hidden, b), hidden, error); }
     void reset() {
         hidden.assign(hidden.size(), 0);
         error.assign(hidden.size(), 0);
@@ -148,72 +142,14 @@ nn::GRUCell<T> cell_of(const nn::GRU<T>& gru) {
     return {gru.options, gru.weight_ih, gru.weight_hh, gru.bias, gru.bias_n};
 }
 
-template <class T>
-nn::GRUState<T> random_state(Random& random, index_t batch, index_t size) {
-    return {random_tensor<T, 2>(random, {batch, size})};
-}
-
-/// One random configuration with `Leading` axes in front, against the naive one: a call on strided memory, with and without resets.
 template <class T, std::size_t Leading>
-void check_against_naive(Random& random) {
-    const nn::GRUOptions options{.input_size = random.integer(1, 20),
-                                 .hidden_size = random.integer(1, 20),
-                                 .use_bias = random.chance(0.7),
-                                 .reset = random.chance(0.5) ? GRUReset::after : GRUReset::before};
-    const nn::GRU<T> gru = random_gru<T>(random, options);
-    Extents leading;
-    for (std::size_t axis = 0; axis < Leading; ++axis) {
-        leading.push_back(random.integer(0, 4));
-    }
-    const index_t batch = count_of(leading);
-    const index_t steps = random.integer(0, 9);
-    Strided<T> x(joined(leading, {steps, options.input_size}), Arrangement::any(random, Leading + 2, true));
-    x.fill(random);
-    Strided<T> y(joined(leading, {steps, options.hidden_size}), Arrangement::any(random, Leading + 2, false));
-    const std::optional<Marks> resets =
-        random.chance(0.5) ? std::optional<Marks>(std::in_place, random, joined(leading, {steps}), 0.3) : std::nullopt;
-    nn::GRUState<T> state = random_state<T>(random, batch, options.hidden_size);
-    const nn::GRUState<T> before = state;
-    CAPTURE(leading, steps, options.input_size, options.hidden_size, options.use_bias, static_cast<int>(options.reset), x.strides(),
-            y.strides());
-
-    nn::Workspace workspace;
-    const nn::View<const T, Leading + 2> input = std::as_const(x).template view<Leading + 2>();
-    if (resets) {
-        gru.forward_into(input, state, resets->template view<Leading + 1>(), y.template view<Leading + 2>(), workspace);
-    } else {
-        gru.forward_into(input, state, y.template view<Leading + 2>(), workspace);
-    }
-    CHECK(y.intact());
-
-    const std::vector<T> in = x.values();
-    const std::vector<T> out = y.values();
-    const auto width = static_cast<std::size_t>(options.input_size);
-    const auto size = static_cast<std::size_t>(options.hidden_size);
-    bool within = true;
-    long double worst = 0;
-    for (std::size_t b = 0; b < static_cast<std::size_t>(batch); ++b) {
-        NaiveGRU<T> naive{gru, Reals(size)};
-        for (std::size_t h = 0; h < size; ++h) {
-            naive.hidden[h] = before.hidden(b, h);
-        }
-        for (std::size_t t = 0; t < static_cast<std::size_t>(steps); ++t) {
-            const std::size_t row = b * static_cast<std::size_t>(steps) + t;
-            if (resets && resets->at(static_cast<index_t>(row))) {
-                naive.reset();
-            }
-            naive.step({in.begin() + static_cast<index_t>(row * width), in.begin() + static_cast<index_t>((row + 1) * width)});
-            for (std::size_t h = 0; h < size; ++h) {
-                within = within && std::abs(static_cast<long double>(out[row * size + h]) - naive.hidden[h]) <= naive.error[h];
-                worst = std::max(worst, naive.error[h]);
-            }
-        }
-        for (std::size_t h = 0; h < size; ++h) {
-            within = within && std::abs(static_cast<long double>(state.hidden(b, h)) - naive.hidden[h]) <= naive.error[h];
-        }
-    }
-    CHECK(within);
-    CHECK(worst < 0.001L);  // the bound says something
+void check_equations(Random& random) {
+    const auto gru = random_gru<T>(random, {.input_size = random.integer(1, 20),
+                                            .hidden_size = random.integer(1, 20),
+                                            .use_bias = random.chance(0.7),
+                                            .reset = random.chance(0.5) ? GRUReset::after : GRUReset::before});
+    CAPTURE(gru.options.use_bias, static_cast<int>(gru.options.reset));
+    nn::test::check_against_equations<NaiveGRU<T>, Leading>(random, gru, 0.001L);
 }
 
 }  // namespace
@@ -295,10 +231,10 @@ TEST_CASE("gru: Equinox's cell over sequences, with and without a bias, from zer
 TEST_CASE("gru: any sizes, leading axes, strides and resets against the equations") {
     Random random(40);
     for (int i = 0; i < 60; ++i) {
-        check_against_naive<float, 0>(random);
-        check_against_naive<float, 1>(random);
-        check_against_naive<double, 1>(random);
-        check_against_naive<float, 2>(random);
+        check_equations<float, 0>(random);
+        check_equations<float, 1>(random);
+        check_equations<double, 1>(random);
+        check_equations<float, 2>(random);
     }
 }
 
@@ -306,18 +242,7 @@ TEST_CASE("gru: without a state a call starts from zeros and keeps nothing") {
     Random random(41);
     for (const GRUReset reset : both_resets) {
         const auto gru = random_gru<float>(random, {.input_size = 3, .hidden_size = 5, .reset = reset});
-        const auto x = random_tensor<float, 3>(random, {2, 7, 3});
-        auto state = gru.initial_state(2);
-        CHECK(values_of(state.hidden) == std::vector<float>(10, 0));
-        const auto first = gru(x);
-        CHECK(identical(first, gru(x)));
-        CHECK(identical(first, gru(x, state)));
-        CHECK(!identical(first, gru(x, state)));
-        CHECK(identical(cell_of(gru)(cut(x, 0, 1)), xt::eval(cut(first, 0, 1))));
-        nn::Workspace workspace;
-        nn::Tensor<float, 3> y;
-        gru.forward_into(x, y, workspace);
-        CHECK(identical(first, y));
+        nn::test::check_start(gru, cell_of(gru), random_tensor<float, 3>(random, {2, 7, 3}));
     }
 }
 
@@ -331,54 +256,16 @@ TEST_CASE("gru: a sequence cut anywhere gives the same bits, step by step too") 
          {Size{1, 12, 3, 5}, Size{2, 12, 17, 16}, Size{7, 9, 1, 33}, Size{3, 50, 8, 200}, Size{1, 400, 40, 65}, Size{40, 25, 5, 30}}) {
         for (const GRUReset reset : both_resets) {
             const auto gru = random_gru<float>(random, {.input_size = size.input, .hidden_size = size.hidden, .reset = reset});
-            const auto x = random_tensor<float, 3>(random, {size.batch, size.steps, size.input});
-            const auto start = random_state<float>(random, size.batch, size.hidden);
-            const auto steps = static_cast<std::size_t>(size.steps);
-            auto whole = start;
-            const auto y = gru(x, whole);
-            CAPTURE(size.batch, size.steps, size.input, size.hidden);
-            CHECK(identical(whole.hidden, xt::eval(xt::view(y, xt::all(), steps - 1, xt::all()))));
-
-            for (const std::size_t at : {std::size_t{0}, std::size_t{1}, steps / 2 + 1, steps - 1, steps}) {
-                auto state = start;
-                const auto head = gru(cut(x, 0, at), state);
-                const auto tail = gru(cut(x, at, steps), state);
-                CHECK(identical(head, xt::eval(cut(y, 0, at))));
-                CHECK(identical(tail, xt::eval(cut(y, at, steps))));
-                CHECK(identical(state.hidden, whole.hidden));
-            }
-
-            const auto cell = cell_of(gru);
-            auto state = start;
-            bool same = true;
-            for (std::size_t t = 0; t < steps; ++t) {
-                const auto step = cell(xt::view(x, xt::all(), t, xt::all()), state);
-                same = same && identical(step, xt::eval(xt::view(y, xt::all(), t, xt::all())));
-            }
-            CHECK(same);
-            CHECK(identical(state.hidden, whole.hidden));
+            nn::test::check_cuts(random, gru, cell_of(gru), random_tensor<float, 3>(random, {size.batch, size.steps, size.input}));
         }
     }
 }
 
-TEST_CASE("gru: a batch element has the same bits alone, anywhere in a batch, and on any strides") {
+TEST_CASE("gru: a batch element has the same bits alone and anywhere in a batch") {
     Random random(43);
     for (const GRUReset reset : both_resets) {
         const auto gru = random_gru<float>(random, {.input_size = 19, .hidden_size = 21, .reset = reset});
-        const auto x = random_tensor<float, 3>(random, {15, 6, 19});
-        const auto start = random_state<float>(random, 15, 21);
-        auto state = start;
-        const auto y = gru(x, state);
-        for (std::size_t b = 0; b < 15; ++b) {
-            nn::GRUState<float> alone{xt::view(start.hidden, xt::range(b, b + 1), xt::all())};
-            CHECK(identical(gru(xt::view(x, b, xt::all(), xt::all()), alone), xt::eval(xt::view(y, b, xt::all(), xt::all()))));
-            CHECK(identical(alone.hidden, xt::eval(xt::view(state.hidden, xt::range(b, b + 1), xt::all()))));
-        }
-        auto folded = start;  // leading axes are one batch
-        auto deep = nn::make_tensor<float, 4>({3, 5, 6, 19});
-        std::copy(x.begin(), x.end(), deep.begin());
-        CHECK(same_bits(values_of(gru(deep, folded)), values_of(y)));
-        CHECK(identical(folded.hidden, state.hidden));
+        nn::test::check_batch(random, gru, random_tensor<float, 3>(random, {15, 6, 19}));
     }
 }
 
@@ -398,41 +285,8 @@ TEST_CASE("gru: operands of any kind and arrangement give the same bits, items d
 TEST_CASE("gru: a reset starts one batch element afresh before that step") {
     Random random(45);
     for (const GRUReset reset : both_resets) {
-        const auto gru = random_gru<float>(random, {.input_size = 4, .hidden_size = 4, .reset = reset});  // B = H: blox resets columns here
-        const auto x = random_tensor<float, 3>(random, {4, 8, 4});
-        const auto start = random_state<float>(random, 4, 4);
-        auto plain = start;
-        const auto y = gru(x, plain);
-        nn::Tensor<bool, 2> resets({4, 8}, false);
-        resets(1, 0) = resets(2, 3) = resets(3, 7) = true;
-        auto state = start;
-        const auto z = gru(x, state, resets);
-        const auto from = [](const auto& tensor, std::size_t b, std::size_t t) {
-            return xt::eval(xt::view(tensor, b, xt::range(t, 8), xt::all()));
-        };
-        CHECK(identical(from(z, 0, 0), from(y, 0, 0)));
-        CHECK(identical(from(z, 1, 0), gru(from(x, 1, 0))));
-        CHECK(identical(from(z, 2, 3), gru(from(x, 2, 3))));
-        CHECK(identical(xt::eval(xt::view(z, 2, xt::range(0, 3), xt::all())), xt::eval(xt::view(y, 2, xt::range(0, 3), xt::all()))));
-        CHECK(identical(from(z, 3, 7), gru(from(x, 3, 7))));
-        CHECK(state.hidden(0, 2) == plain.hidden(0, 2));
-        CHECK(state.hidden(3, 2) != plain.hidden(3, 2));
-
-        // No marks are no resets; a lazy expression and an xarray of marks will do; a cell takes one mark per element.
-        auto a = start;
-        CHECK(identical(gru(x, a, nn::Tensor<bool, 2>({4, 8}, false)), y));
-        auto b = start;
-        const xt::xarray<bool> dynamic = resets;
-        CHECK(identical(gru(x, b, dynamic), z));
-        auto c = start;
-        CHECK(identical(gru(x, c, !(!resets)), z));
-        auto d = start;
-        const nn::Tensor<bool, 1> marks{false, true, false, false};
-        const auto step = cell_of(gru)(xt::view(x, xt::all(), 0, xt::all()), d, marks);
-        CHECK(identical(step, xt::eval(xt::view(z, xt::all(), 0, xt::all()))));
-        auto e = cell_of(gru).initial_state(1);
-        const nn::Tensor<bool, 0> mark(true);
-        CHECK(cell_of(gru)(nn::Tensor<float, 1>{1, 2, 3, 4}, e, mark).size() == 4);
+        const auto gru = random_gru<float>(random, {.input_size = 4, .hidden_size = 4, .reset = reset});
+        nn::test::check_resets(random, gru, cell_of(gru));
     }
 }
 
@@ -451,19 +305,7 @@ TEST_CASE("gru: where z is 1 the state is kept to the bit, where it is 0 the can
 TEST_CASE("gru: no steps and no batch are valid and leave the state") {
     Random random(46);
     const auto gru = random_gru<float>(random, {.input_size = 3, .hidden_size = 5});
-    const auto start = random_state<float>(random, 2, 5);
-    auto state = start;
-    CHECK(shape_of(gru(nn::Tensor<float, 3>({2, 0, 3}), state)) == Extents{2, 0, 5});
-    CHECK(shape_of(gru(nn::Tensor<float, 3>({2, 0, 3}), state, nn::Tensor<bool, 2>({2, 0}))) == Extents{2, 0, 5});
-    CHECK(identical(state.hidden, start.hidden));
-    CHECK(shape_of(gru(nn::Tensor<float, 3>({2, 0, 3}))) == Extents{2, 0, 5});
-
-    auto none = gru.initial_state(0);
-    CHECK(shape_of(gru(nn::Tensor<float, 3>({0, 7, 3}), none)) == Extents{0, 7, 5});
-    CHECK(shape_of(gru(nn::Tensor<float, 4>({2, 0, 7, 3}), none)) == Extents{2, 0, 7, 5});
-    CHECK(shape_of(cell_of(gru)(nn::Tensor<float, 2>({0, 3}), none)) == Extents{0, 5});
-    CHECK(gru.output_shape(nn::Shape<4>{2, 0, 7, 3}) == nn::Shape<4>{2, 0, 7, 5});
-    CHECK(cell_of(gru).output_shape(nn::Shape<1>{3}) == nn::Shape<1>{5});
+    nn::test::check_nothing_to_do(random, gru, cell_of(gru));
 }
 
 TEST_CASE("gru: biases are there as use_bias and reset say") {
@@ -487,7 +329,7 @@ TEST_CASE("gru: an error says what came and leaves output and state as they were
     Random random(47);
     const auto gru = random_gru<float>(random, {.input_size = 3, .hidden_size = 5});
     const auto x = random_tensor<float, 3>(random, {2, 7, 3});
-    const auto start = random_state<float>(random, 2, 5);
+    const auto start = random_state(random, gru, 2);
     const auto kept = random_tensor<float, 3>(random, {2, 7, 5});
     const nn::Tensor<bool, 2> resets({2, 7}, true);
     nn::Workspace workspace;
@@ -617,22 +459,6 @@ TEST_CASE("gru: the operation on views says its own name") {
 // ---- static ----
 
 TEST_CASE("gru: what carries is written, and what does not fit its type does not compile") {
-    using L = nn::GRU<float>;
-    using State = L::State;
-    using X = nn::Tensor<float, 3>;
-    using Marks2 = nn::Tensor<bool, 2>;
-    static_assert(L::carries && nn::GRUCell<double>::carries && L::takes_resets);
-    static_assert(called_with<L, X&> && called_with<L, X&, State&> && called_with<L, X&, State&, Marks2&>);
-    static_assert(!called_with<L, X&, const State&> && !called_with<L, X&, const State&, Marks2&>);
-    static_assert(!called_with<L, X&, State&, nn::Tensor<int, 2>&> && !called_with<L, X&, Marks2&>);
-    static_assert(!called_with<L, nn::Tensor<double, 3>&> && !called_with<L, nn::Tensor<float, 1>&> &&
-                  called_with<L, nn::Tensor<float, 2>&>);
-    static_assert(!called_with<L, X&, nn::GRU<double>::State&> && called_with<nn::GRUCell<float>, nn::Tensor<float, 1>&>);
-    using W = nn::Workspace;
-    static_assert(forwarded_with<L, X&, X&, W&> && forwarded_with<L, X&, State&, X&, W&> && forwarded_with<L, X&, State&, Marks2&, X&, W&>);
-    static_assert(!forwarded_with<L, X&, const State&, X&, W&> && !forwarded_with<L, X&, State&, const X&, W&> &&
-                  !forwarded_with<L, X&, State&, nn::Tensor<double, 3>&, W&>);
-    static_assert(!starts_without_batch<L> && nn::test::starts_with_batch<L>);
-    static_assert(std::copyable<L> && !std::default_initializable<L>);
+    static_assert(nn::test::takes_what_it_should<nn::GRU<float>, nn::GRUCell<float>, nn::GRU<double>>());
     SUCCEED();
 }
