@@ -2,28 +2,16 @@
 //
 // nn as a server, for tests/reference/differential: reads requests on standard input, answers on standard output.
 //
-//     request   one line: the layer, then words name=value, then arrays name=@kind:extents, kind being f (float32 or float64, as the word
-//               dtype says), i (int64) or b (bool, a byte each); after the line the elements of the arrays, row-major, in that order
-//     answer    one line: `ok` and the arrays as above, or `error` and the text; after it the elements. Then, for every request, a line
+//     request   one line, as support/answers.hpp reads it; after the line the elements of the arrays, row-major, in their order
+//     answer    one line: `ok` and arrays as in a request, or `error` and the text; after it the elements. Then, for every request, a line
 //               `blocks N` and N uint64: the addresses of the basic blocks that the call ran through
-//
-//     conv dtype=float32 axes=1 in_channels=1 out_channels=1 kernel_size=2 padding=1:0 use_bias=0 x=@f:1,3 weight=@f:1,1,2
 
-#include <nn/nn.hpp>
+#include "support/answers.hpp"
 
-#include <array>
-#include <charconv>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <exception>
 #include <iostream>
-#include <map>
-#include <sstream>
-#include <stdexcept>
 #include <string>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
 // ---- the blocks that a call runs through ----
@@ -32,8 +20,6 @@ extern "C" char __executable_start;  // NOLINT: the linker's names
 extern "C" char etext;
 
 namespace {
-
-using nn::index_t;
 
 /// The blocks that one call runs through. What the compiler calls at every block must itself call nothing that has blocks: it would be
 /// called from there again.
@@ -69,515 +55,26 @@ extern "C" __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc()
 
 namespace {
 
-// ---- requests ----
-
-using Values = std::vector<index_t>;
-
-Values numbers(const std::string& text) {
-    Values values;
-    std::istringstream stream(text);
-    for (std::string word; std::getline(stream, word, ',');) {
-        values.push_back(std::stoll(word));
-    }
-    return values;
-}
-
-struct Array {
-    Values shape;
-    std::vector<char> bytes;
-};
-
-/// One line of the input, with its arrays.
-class Request {
-public:
-    Request(const std::string& line, std::istream& input) {
-        std::istringstream words(line);
-        words >> layer;
-        std::vector<std::pair<std::string, char>> arrays;
-        for (std::string word; words >> word;) {
-            const std::size_t equals = word.find('=');
-            const std::string name = word.substr(0, equals);
-            const std::string value = word.substr(equals + 1);
-            if (value[0] != '@') {
-                words_[name] = value;
-                continue;
-            }
-            arrays_[name].shape = numbers(value.substr(3));
-            arrays.emplace_back(name, value[1]);
-        }
-        for (const auto& [name, kind] : arrays) {
-            Array& array = arrays_[name];
-            index_t bytes = kind == 'b' ? 1 : kind == 'i' || word("dtype") == "float64" ? 8 : 4;
-            for (const index_t extent : array.shape) {
-                bytes *= extent;
-            }
-            array.bytes.resize(static_cast<std::size_t>(bytes));
-            input.read(array.bytes.data(), bytes);
-        }
-    }
-
-    std::string layer;
-
-    std::string word(const std::string& name, const std::string& otherwise = "") const {
-        const auto found = words_.find(name);
-        return found == words_.end() ? otherwise : found->second;
-    }
-    index_t integer(const std::string& name, index_t otherwise = 0) const { return has(name) ? std::stoll(word(name)) : otherwise; }
-    double real(const std::string& name, double otherwise) const { return has(name) ? std::stod(word(name)) : otherwise; }
-    bool flag(const std::string& name, bool otherwise) const { return integer(name, otherwise ? 1 : 0) != 0; }
-
-    template <std::size_t N>
-    nn::PerAxis<N> per_axis(const std::string& name, index_t otherwise) const {
-        return has(name) ? nn::PerAxis<N>(fixed<N>(numbers(word(name)))) : nn::PerAxis<N>(otherwise);
-    }
-    /// same, same_lower, valid, half, or a pair a:b per axis.
-    template <std::size_t N>
-    nn::Padding<N> padding() const {
-        const std::map<std::string, nn::PaddingRule> rules{
-            {"same", nn::same}, {"same_lower", nn::same_lower}, {"valid", nn::valid}, {"half", nn::half_padding}};
-        const std::string text = word("padding", "valid");
-        if (rules.contains(text)) {
-            return rules.at(text);
-        }
-        std::array<nn::Pad, N> pads;
-        std::istringstream stream(text);
-        for (nn::Pad& pad : pads) {
-            char between = 0;
-            stream >> pad.before >> between >> pad.after >> between;
-        }
-        return pads;
-    }
-    nn::Layout layout() const { return word("layout") == "last" ? nn::Layout::channels_last : nn::Layout::channels_first; }
-
-    bool has(const std::string& name) const { return words_.contains(name); }
-    bool has_array(const std::string& name) const { return arrays_.contains(name); }
-
-    template <class T>
-    xt::xarray<T, xt::layout_type::row_major> array(const std::string& name) const {
-        const Array& from = arrays_.at(name);
-        const std::vector<std::size_t> shape(from.shape.begin(), from.shape.end());
-        xt::xarray<T, xt::layout_type::row_major> to = xt::xarray<T, xt::layout_type::row_major>::from_shape(shape);
-        std::memcpy(static_cast<void*>(to.data()), from.bytes.data(), from.bytes.size());
-        return to;
-    }
-    template <class T, std::size_t R>
-    nn::Tensor<T, R> tensor(const std::string& name) const {
-        const Array& from = arrays_.at(name);
-        nn::Tensor<T, R> to = nn::make_tensor<T, R>(fixed<R>(from.shape));
-        std::memcpy(static_cast<void*>(to.data()), from.bytes.data(), from.bytes.size());
-        return to;
-    }
-    template <class T, std::size_t R>
-    std::optional<nn::Tensor<T, R>> optional(const std::string& name) const {
-        return has_array(name) ? std::optional(tensor<T, R>(name)) : std::nullopt;
-    }
-
-private:
-    template <std::size_t N>
-    static std::array<index_t, N> fixed(const Values& values) {
-        if (values.size() != N) {
-            throw std::runtime_error("driver: " + std::to_string(values.size()) + " values, expected " + std::to_string(N));
-        }
-        std::array<index_t, N> array{};
-        std::copy(values.begin(), values.end(), array.begin());
-        return array;
-    }
-
-    std::map<std::string, std::string> words_;
-    std::map<std::string, Array> arrays_;
-};
-
-/// The arrays of an answer.
-struct Answer {
+/// The arrays as they go out.
+struct Reply {
     std::string line = "ok";
     std::vector<char> bytes;
-
-    template <class X>
-    void add(const std::string& name, const X& x) {
-        line += " " + name + "=@f:";
-        for (std::size_t axis = 0; axis < x.dimension(); ++axis) {
-            line += (axis == 0 ? "" : ",") + std::to_string(x.shape(axis));
-        }
-        const char* const first = reinterpret_cast<const char*>(x.data());
-        bytes.insert(bytes.end(), first, first + x.size() * sizeof(*x.data()));
-    }
 };
 
-/// The result of `call`, what it ran through being recorded.
-auto recorded(const auto& call) {
-    struct Stop {
-        ~Stop() { record.on = false; }
-    } stop;
-    record.on = true;
-    return call();
-}
-
-// ---- layers ----
-
-/// Calls `f` with the number of axes, 1 to 3, as a constant.
-void with_axes(const Request& request, const auto& f) {
-    switch (request.integer("axes", 1)) {
-        case 1: return f(std::integral_constant<std::size_t, 1>());
-        case 2: return f(std::integral_constant<std::size_t, 2>());
-        case 3: return f(std::integral_constant<std::size_t, 3>());
-        default: throw std::runtime_error("driver: axes " + request.word("axes"));
-    }
-}
-
-template <template <std::size_t> class Options, std::size_t N>
-void read_conv(const Request& request, Options<N>& options) {
-    const std::map<std::string, nn::PaddingMode> modes{{"zeros", nn::PaddingMode::zeros},
-                                                       {"reflect", nn::PaddingMode::reflect},
-                                                       {"replicate", nn::PaddingMode::replicate},
-                                                       {"circular", nn::PaddingMode::circular}};
-    options.in_channels = request.integer("in_channels");
-    options.out_channels = request.integer("out_channels");
-    options.kernel_size = request.per_axis<N>("kernel_size", 1);
-    options.stride = request.per_axis<N>("stride", 1);
-    options.padding = request.padding<N>();
-    options.dilation = request.per_axis<N>("dilation", 1);
-    options.groups = request.integer("groups", 1);
-    options.use_bias = request.has_array("bias");
-    options.padding_mode = modes.at(request.word("padding_mode", "zeros"));
-    options.layout = request.layout();
-}
-
-template <class T, std::size_t N>
-nn::Conv<T, N> read_conv_layer(const Request& request) {
-    nn::ConvOptions<N> options;
-    read_conv(request, options);
-    options.input_dilation = request.per_axis<N>("input_dilation", 1);
-    nn::Conv<T, N> layer(options, request.tensor<T, N + 2>("weight"), request.optional<T, 1>("bias"));
-    layer.weight_mask = request.optional<T, N + 2>("weight_mask");
-    return layer;
-}
-
 template <class T>
-void conv(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        const auto layer = read_conv_layer<T, axes()>(request);
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] { return layer(x); }));
-    });
-}
-
-template <class T>
-void conv_transpose(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t N = axes();
-        nn::ConvTransposeOptions<N> options;
-        read_conv(request, options);
-        options.output_padding = request.per_axis<N>("output_padding", 0);
-        options.padding_convention = request.flag("lax", false) ? nn::TransposePadding::lax : nn::TransposePadding::torch;
-        options.flip_kernel = request.flag("flip_kernel", false);
-        nn::ConvTranspose<T, N> layer(options, request.tensor<T, N + 2>("weight"), request.optional<T, 1>("bias"));
-        layer.weight_mask = request.optional<T, N + 2>("weight_mask");
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] { return layer(x); }));
-    });
-}
-
-template <class T, std::size_t N>
-nn::BatchNorm<T, N> read_batch_norm(const Request& request) {
-    nn::BatchNorm<T, N> layer({.size = request.integer("size"),
-                               .eps = request.real("eps", 1e-5),
-                               .momentum = request.real("momentum", 0.1),
-                               .unbiased_running_var = request.flag("unbiased_running_var", true),
-                               .use_weight = request.has_array("scale"),
-                               .use_bias = request.has_array("shift"),
-                               .layout = request.layout()});
-    layer.weight = request.optional<T, 1>("scale");
-    layer.bias = request.optional<T, 1>("shift");
-    return layer;
-}
-
-/// Trains on x (steps, …), then infers on x[0]: trained (steps, …), the statistics after the last step, y.
-template <class T>
-void batch_norm(const Request& request, Answer& answer) {
-    const auto run = [&](auto axes) {
-        const auto layer = read_batch_norm<T, axes()>(request);
-        const auto x = request.array<T>("x");
-        auto state = layer.initial_state();
-        auto trained = x;
-        for (std::size_t step = 0; step < x.shape(0); ++step) {
-            const xt::xarray<T, xt::layout_type::row_major> batch = xt::view(x, step);
-            xt::view(trained, step) = recorded([&] { return layer(batch, state, nn::training()); });
+Reply reply(const nn::test::Request& request) {
+    nn::test::Answer<T> answer([](bool on) { record.on = on; });
+    nn::test::answer_request(request, answer);
+    Reply reply;
+    for (const auto& [name, array] : answer.arrays) {
+        reply.line += " " + name + "=@f:";
+        for (std::size_t axis = 0; axis < array.dimension(); ++axis) {
+            reply.line += (axis == 0 ? "" : ",") + std::to_string(array.shape(axis));
         }
-        const xt::xarray<T, xt::layout_type::row_major> first = xt::view(x, 0);
-        answer.add("trained", trained);
-        answer.add("running_mean", state.running_mean);
-        answer.add("running_var", state.running_var);
-        answer.add("y", recorded([&] { return layer(first, std::as_const(state)); }));
-    };
-    if (request.integer("axes") == 0) {
-        run(std::integral_constant<std::size_t, 0>());
-    } else {
-        with_axes(request, run);
+        const char* const first = reinterpret_cast<const char*>(array.data());
+        reply.bytes.insert(reply.bytes.end(), first, first + array.size() * sizeof(T));
     }
-}
-
-template <class T>
-void conv_norm_activation(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t N = axes();
-        const auto conv = read_conv_layer<T, N>(request);
-        const nn::ConvNormActivationOptions<N> options{
-            .in_channels = conv.options.in_channels,
-            .out_channels = conv.options.out_channels,
-            .kernel_size = conv.options.kernel_size,
-            .stride = conv.options.stride,
-            .padding = conv.options.padding,
-            .dilation = conv.options.dilation,
-            .groups = conv.options.groups,
-            .use_bias = request.has("use_bias") ? std::optional(request.flag("use_bias", true)) : std::nullopt};
-        const auto x = request.array<T>("x");
-        const auto with_activation = [&](const auto& norm, const auto& activation) {
-            auto block = nn::conv_norm_activation<T, N>(options, norm, activation, nn::no_init);
-            block.conv.weight = conv.weight;
-            if (block.conv.bias.has_value() != conv.bias.has_value()) {
-                throw std::runtime_error("driver: bias or none, the two disagree");
-            }
-            block.conv.bias = conv.bias;
-            if constexpr (requires { block.initial_state(); }) {
-                auto state = block.initial_state();
-                state.norm.running_mean = request.tensor<T, 1>("running_mean");
-                state.norm.running_var = request.tensor<T, 1>("running_var");
-                if (request.flag("training", false)) {
-                    answer.add("y", recorded([&] { return block(x, state, nn::training()); }));
-                } else {
-                    answer.add("y", recorded([&] { return block(x, state); }));
-                }
-                answer.add("running_mean", state.norm.running_mean);
-                answer.add("running_var", state.norm.running_var);
-            } else {
-                answer.add("y", recorded([&] { return block(x); }));
-            }
-        };
-        const auto with_norm = [&](const auto& norm) {
-            const std::string activation = request.word("activation", "identity");
-            if (activation == "relu") {
-                with_activation(norm, nn::relu);
-            } else if (activation == "silu") {
-                with_activation(norm, nn::silu);
-            } else if (activation == "tanh") {
-                with_activation(norm, nn::tanh);
-            } else {
-                with_activation(norm, nn::identity);
-            }
-        };
-        const std::string norm = request.word("norm", "none");
-        if (norm == "batch") {
-            with_norm(read_batch_norm<T, N>(request));
-        } else if (norm == "group") {
-            nn::GroupNorm<T, N> layer({.groups = request.integer("norm_groups", 1), .channels = conv.options.out_channels});
-            layer.weight = request.tensor<T, 1>("scale");
-            layer.bias = request.tensor<T, 1>("shift");
-            with_norm(layer);
-        } else {
-            with_norm(nn::identity);
-        }
-    });
-}
-
-template <class T, template <class, std::size_t> class Layer>
-void layer_norm(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t R = axes();
-        const auto x = request.array<T>("x");
-        Layer<T, R> layer({.shape = request.per_axis<R>("shape", 1),
-                           .eps = request.real("eps", 1e-5),
-                           .use_weight = request.has_array("scale"),
-                           .use_bias = request.has_array("shift")});
-        layer.weight = request.optional<T, R>("scale");
-        layer.bias = request.optional<T, R>("shift");
-        answer.add("y", recorded([&] { return layer(x); }));
-    });
-}
-
-template <class T, std::size_t R>
-using LayerNorm = nn::LayerNorm<T, R>;
-template <class T, std::size_t R>
-using RMSNorm = nn::RMSNorm<T, R>;
-
-template <class T>
-void group_norm(const Request& request, Answer& answer) {
-    const auto run = [&](auto axes) {
-        nn::GroupNorm<T, axes()> layer({.groups = request.integer("groups", 1),
-                                        .channels = request.integer("channels"),
-                                        .eps = request.real("eps", 1e-5),
-                                        .use_weight = request.has_array("scale"),
-                                        .use_bias = request.has_array("shift"),
-                                        .layout = request.layout()});
-        layer.weight = request.optional<T, 1>("scale");
-        layer.bias = request.optional<T, 1>("shift");
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] { return layer(x); }));
-    };
-    if (request.integer("axes") == 0) {
-        run(std::integral_constant<std::size_t, 0>());
-    } else {
-        with_axes(request, run);
-    }
-}
-
-template <class T>
-void local_response_norm(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        const nn::LocalResponseNorm<T, axes()> layer({.size = request.integer("size", 5),
-                                                      .alpha = request.real("alpha", 1e-4),
-                                                      .beta = request.real("beta", 0.75),
-                                                      .k = request.real("k", 2)});
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] { return layer(x); }));
-    });
-}
-
-/// From a state, with resets if there are any.
-template <class T>
-void run_recurrent(const Request& request, Answer& answer, const auto& layer, auto& state) {
-    const auto x = request.array<T>("x");
-    if (request.has_array("resets")) {
-        const auto resets = request.array<bool>("resets");
-        answer.add("y", recorded([&] { return layer(x, state, resets); }));
-    } else {
-        answer.add("y", recorded([&] { return layer(x, state); }));
-    }
-    answer.add("hidden", state.hidden);
-}
-
-template <class T>
-void lstm(const Request& request, Answer& answer) {
-    const auto run = [&](const auto& layer) {
-        auto state = layer.initial_state(0);
-        state.hidden = request.tensor<T, 2>("hidden");
-        state.cell = request.tensor<T, 2>("cell");
-        run_recurrent<T>(request, answer, layer, state);
-        answer.add("cell", state.cell);
-    };
-    const nn::LSTMOptions options{.input_size = request.integer("input_size"),
-                                  .hidden_size = request.integer("hidden_size"),
-                                  .use_bias = request.has_array("bias"),
-                                  .forget_bias = request.real("forget_bias", 0)};
-    const auto make = [&]<class Layer>(std::type_identity<Layer>) {
-        run(Layer(options, request.tensor<T, 2>("weight_ih"), request.tensor<T, 2>("weight_hh"), request.optional<T, 1>("bias")));
-    };
-    request.flag("one_step", false) ? make(std::type_identity<nn::LSTMCell<T>>()) : make(std::type_identity<nn::LSTM<T>>());
-}
-
-template <class T>
-void gru(const Request& request, Answer& answer) {
-    const nn::GRUOptions options{.input_size = request.integer("input_size"),
-                                 .hidden_size = request.integer("hidden_size"),
-                                 .use_bias = request.has_array("bias"),
-                                 .reset = request.word("reset") == "before" ? nn::GRUReset::before : nn::GRUReset::after};
-    const auto make = [&]<class Layer>(std::type_identity<Layer>) {
-        const Layer layer(options, request.tensor<T, 2>("weight_ih"), request.tensor<T, 2>("weight_hh"), request.optional<T, 1>("bias"),
-                          request.optional<T, 1>("bias_n"));
-        auto state = layer.initial_state(0);
-        state.hidden = request.tensor<T, 2>("hidden");
-        run_recurrent<T>(request, answer, layer, state);
-    };
-    request.flag("one_step", false) ? make(std::type_identity<nn::GRUCell<T>>()) : make(std::type_identity<nn::GRU<T>>());
-}
-
-template <class T>
-void causal_conv(const Request& request, Answer& answer) {
-    const nn::CausalConv1d<T> layer({.in_channels = request.integer("in_channels"),
-                                     .out_channels = request.integer("out_channels"),
-                                     .kernel_size = request.integer("kernel_size"),
-                                     .groups = request.integer("groups", 1),
-                                     .use_bias = request.has_array("bias")},
-                                    request.tensor<T, 3>("weight"), request.optional<T, 1>("bias"));
-    const auto x = request.array<T>("x");
-    if (request.has_array("history")) {
-        auto state = layer.initial_state(0);
-        state.history = request.tensor<T, 3>("history");
-        answer.add("y", recorded([&] { return layer(x, state); }));
-        answer.add("history", state.history);
-    } else {
-        answer.add("y", recorded([&] { return layer(x); }));
-    }
-}
-
-template <class T>
-void embed(const Request& request, Answer& answer) {
-    const nn::Embed<T> layer({.num_embeddings = request.integer("num_embeddings"),
-                              .embedding_size = request.integer("embedding_size"),
-                              .out_of_range = request.flag("jax", false) ? nn::OutOfRange::jax : nn::OutOfRange::error},
-                             request.tensor<T, 2>("weight"));
-    if (request.has_array("indices")) {
-        const auto indices = request.array<std::int64_t>("indices");
-        answer.add("y", recorded([&] { return layer(indices); }));
-    } else {
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] { return layer.attend(x); }));
-    }
-}
-
-template <class T>
-void linear(const Request& request, Answer& answer) {
-    const nn::Linear<T> layer({.in_features = request.integer("in_features"),
-                               .out_features = request.integer("out_features"),
-                               .use_bias = request.has_array("bias")},
-                              request.tensor<T, 2>("weight"), request.optional<T, 1>("bias"));
-    const auto x = request.array<T>("x");
-    answer.add("y", recorded([&] { return layer(x); }));
-}
-
-template <class T>
-void pool(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t N = axes();
-        const nn::PoolOptions<N> options{.window = request.per_axis<N>("window", 1),
-                                         .stride = request.per_axis<N>("stride", 1),
-                                         .padding = request.padding<N>(),
-                                         .count_padding = request.flag("count_padding", false),
-                                         .ceil_mode = request.flag("ceil_mode", false),
-                                         .layout = request.layout()};
-        const auto x = request.array<T>("x");
-        const std::string kind = request.word("kind");
-        answer.add(
-            "y", recorded([&] {
-                return kind == "max" ? nn::max_pool(x, options) : kind == "min" ? nn::min_pool(x, options) : nn::avg_pool(x, options);
-            }));
-    });
-}
-
-template <class T>
-void adaptive_pool(const Request& request, Answer& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t N = axes();
-        const nn::AdaptivePoolOptions<N> options{
-            .output_size = request.per_axis<N>("output_size", 1), .windows = nn::AdaptiveWindows::equinox, .layout = request.layout()};
-        const auto x = request.array<T>("x");
-        answer.add("y", recorded([&] {
-                       return request.word("kind") == "max" ? nn::AdaptiveMaxPool<N>(options)(x) : nn::AdaptiveAvgPool<N>(options)(x);
-                   }));
-    });
-}
-
-template <class T>
-void run(const Request& request, Answer& answer) {
-    static const std::map<std::string, void (*)(const Request&, Answer&)> layers{{"conv", conv<T>},
-                                                                                 {"conv_transpose", conv_transpose<T>},
-                                                                                 {"conv_norm_activation", conv_norm_activation<T>},
-                                                                                 {"batch_norm", batch_norm<T>},
-                                                                                 {"layer_norm", layer_norm<T, LayerNorm>},
-                                                                                 {"rms_norm", layer_norm<T, RMSNorm>},
-                                                                                 {"group_norm", group_norm<T>},
-                                                                                 {"local_response_norm", local_response_norm<T>},
-                                                                                 {"lstm", lstm<T>},
-                                                                                 {"gru", gru<T>},
-                                                                                 {"causal_conv", causal_conv<T>},
-                                                                                 {"embed", embed<T>},
-                                                                                 {"linear", linear<T>},
-                                                                                 {"pool", pool<T>},
-                                                                                 {"adaptive_pool", adaptive_pool<T>}};
-    const auto found = layers.find(request.layer);
-    if (found == layers.end()) {
-        throw std::runtime_error("driver: no layer " + request.layer);
-    }
-    found->second(request, answer);
+    return reply;
 }
 
 }  // namespace
@@ -585,11 +82,13 @@ void run(const Request& request, Answer& answer) {
 int main() {
     std::ios::sync_with_stdio(false);
     for (std::string line; std::getline(std::cin, line);) {
-        const Request request(line, std::cin);
-        Answer answer;
+        const nn::test::Request request(line, [](const std::string&, nn::test::Request::Array& array) {
+            std::cin.read(array.bytes.data(), static_cast<std::streamsize>(array.bytes.size()));
+        });
+        Reply answer;
         record.begin();
         try {
-            request.word("dtype") == "float64" ? run<double>(request, answer) : run<float>(request, answer);
+            answer = request.word("dtype") == "float64" ? reply<double>(request) : reply<float>(request);
         } catch (const std::exception& error) {
             answer = {.line = std::string("error ") + error.what(), .bytes = {}};
         }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""nn's side: the program driver.cpp, and what the addresses that it answers with mean."""
+"""nn's side: requests, the program driver.cpp that answers them, and what the addresses that it answers with mean."""
 
 import pathlib
 import re
@@ -8,6 +8,19 @@ import subprocess
 import numpy as np
 
 KERNELS = "include/nn/kernels/"
+
+
+def word(value):
+    if isinstance(value, (list, tuple)):
+        return ",".join(":".join(map(str, each)) if isinstance(each, (list, tuple)) else str(each) for each in value)
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def request(layer, words, arrays, dtype):
+    """The line of a request, as tests/support/answers.hpp reads it."""
+    line = [layer, f"dtype={dtype}"]
+    line += [f"{name}={word(value)}" for name, value in words.items()]
+    return " ".join(line + [f"{name}=@{array.dtype.kind}:{word(array.shape)}" for name, array in arrays.items()])
 
 
 class Driver:
@@ -19,15 +32,9 @@ class Driver:
 
     def ask(self, layer, words, arrays, dtype):
         """The arrays of the answer by name, or a str, nn's error. Afterwards `blocks` holds the addresses of the basic blocks it took."""
-        line = [layer, f"dtype={dtype}"]
-        line += [f"{name}={self.word(value)}" for name, value in words.items()]
-        parts = []
-        for name, array in arrays.items():
-            kind = array.dtype.kind
-            array = np.asarray(array, {"f": dtype, "i": "int64", "b": "uint8"}[kind], order="C")
-            line.append(f"{name}=@{kind}:{self.word(array.shape)}")
-            parts.append(array.tobytes())
-        self.process.stdin.write(" ".join(line).encode() + b"\n" + b"".join(parts))
+        types = {"f": dtype, "i": "int64", "b": "uint8"}
+        parts = [np.asarray(array, types[array.dtype.kind], order="C").tobytes() for array in arrays.values()]
+        self.process.stdin.write(request(layer, words, arrays, dtype).encode() + b"\n" + b"".join(parts))
         self.process.stdin.flush()
         answer = self.line().split(" ", 1)
         outputs = answer[1] if answer[0] == "error" else {}
@@ -37,12 +44,6 @@ class Driver:
             outputs[name] = self.array(dtype, int(np.prod(shape, dtype=int))).reshape(shape)
         self.blocks = self.array("uint64", int(self.line().split()[1]))
         return outputs
-
-    @staticmethod
-    def word(value):
-        if isinstance(value, (list, tuple)):
-            return ",".join(":".join(map(str, each)) if isinstance(each, (list, tuple)) else str(each) for each in value)
-        return str(int(value)) if isinstance(value, bool) else str(value)
 
     def line(self):
         line = self.process.stdout.readline()

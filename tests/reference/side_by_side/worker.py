@@ -45,7 +45,7 @@ class Pair:
             raise Refused(f"{type(error).__name__}: {str(error)[:200]}") from error
         answered = self.driver.ask(self.layer.name, self.layer.words(config), arrays, config["dtype"])
         if isinstance(answered, str):
-            if answered.startswith("driver: "):
+            if answered.startswith("request: "):
                 sys.exit(f"{answered}\n{self.layer.name} {config}")
             return f"nn refuses: {answered}", 0
         bounds = self.layer.bound(config, arrays, expected, answer)
