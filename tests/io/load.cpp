@@ -368,25 +368,3 @@ TEST_CASE("load: two biases of torch are added as floats are") {
         CHECK((*cell.bias)(i) == first[i] + second[i]);
     }
 }
-
-TEST_CASE("load: a network that torch saved says what it said in torch") {
-    constexpr auto last = nn::Layout::channels_last;
-    const auto lstm = [](index_t inputs) { return nn::LSTM<float>({.input_size = inputs, .hidden_size = 5}, nn::no_init); };
-    nn::Sequential net(
-        nn::Conv1d<float>({.in_channels = 2, .out_channels = 4, .kernel_size = 3, .padding = 1, .layout = last}, nn::no_init),
-        nn::BatchNorm1d<float>({.size = 4, .layout = last}), nn::relu,
-        nn::ConvTranspose1d<float>({.in_channels = 4, .out_channels = 3, .kernel_size = 2, .stride = 2, .layout = last}, nn::no_init),
-        nn::Sequential(nn::Bidirectional(lstm(3), lstm(3)), nn::Bidirectional(lstm(10), lstm(10))),
-        nn::Linear<float>({.in_features = 10, .out_features = 2}, nn::no_init));
-    auto state = net.initial_state(2);
-    nn::load_safetensors(NN_TESTS "/io/torch.safetensors", net, state,
-                         {.ignore = {"num_batches_tracked"},
-                          .convert = {{"up.weight", nn::from_torch_transposed}, {"lstm", nn::lstm_from_torch}},
-                          .rename = {{"conv1", "0"}, {"bn1", "1"}, {"up", "3"}, {"lstm", "4"}, {"fc", "5"}}});
-
-    const nn::SafetensorsFile answer(NN_TESTS "/io/torch_answer.safetensors");
-    const auto expected = answer.get<double, 3>("y");
-    const auto y = net(answer.get<float, 3>("x"), state);
-    CHECK(nn::test::shape_of(y) == nn::test::shape_of(expected));
-    CHECK(nn::test::close(y, {expected.begin(), expected.end()}, 1e-6));
-}

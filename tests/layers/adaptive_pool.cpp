@@ -8,7 +8,6 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -37,6 +36,7 @@ using nn::Shape;
 using nn::shape_error;
 using nn::Tensor;
 using nn::Workspace;
+using nn::test::arange;
 using nn::test::Arrangement;
 using nn::test::close;
 using nn::test::CounterFill;
@@ -54,14 +54,6 @@ using nn::test::values_of;
 using Numbers = std::vector<double>;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// 0, 1, 2, … row-major.
-template <std::size_t R>
-Tensor<double, R> arange(const Shape<R>& shape) {
-    Tensor<double, R> tensor = nn::make_tensor<double, R>(shape);
-    std::iota(tensor.begin(), tensor.end(), 0.0);
-    return tensor;
-}
 
 /// A global pool as a layer whose options have a layout.
 template <class L>

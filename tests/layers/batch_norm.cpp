@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/operands.hpp"
+#include "support/stateless.hpp"
 
 namespace {
 
@@ -36,12 +37,14 @@ using nn::test::Arrangement;
 using nn::test::close;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::filled;
 using nn::test::identical;
-using nn::test::joined;
+using nn::test::Inference;
 using nn::test::Random;
 using nn::test::random_tensor;
 using nn::test::shape_of;
 using nn::test::Strided;
+using nn::test::Trained;
 using nn::test::values_of;
 
 template <class T>
@@ -49,18 +52,7 @@ bool identical_states(const BatchNormState<T>& a, const BatchNormState<T>& b) {
     return identical(a.running_mean, b.running_mean) && identical(a.running_var, b.running_var);
 }
 
-/// A layer and statistics of random values; variances in (0, 1).
-template <class T, std::size_t N>
-BatchNorm<T, N> random_norm(Random& random, const BatchNormOptions& options) {
-    BatchNorm<T, N> norm(options);
-    if (norm.weight) {
-        norm.weight = random_tensor<T, 1>(random, {options.size});
-    }
-    if (norm.bias) {
-        norm.bias = random_tensor<T, 1>(random, {options.size});
-    }
-    return norm;
-}
+/// Statistics of random values; variances in (0, 1).
 template <class T>
 BatchNormState<T> random_state(Random& random, index_t size) {
     BatchNormState<T> state{random_tensor<T, 1>(random, {size}), random_tensor<T, 1>(random, {size})};
@@ -69,34 +61,6 @@ BatchNormState<T> random_state(Random& random, index_t size) {
     }
     return state;
 }
-
-/// Inference, and training from the same statistics at every call, as layers without a state.
-template <class Norm>
-struct Inference {
-    const Norm& norm;
-    const typename Norm::State& state;
-
-    auto operator()(const auto& x) const { return norm(x, state); }
-    template <class X, class Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        norm.forward_into(x, state, std::forward<Y>(y), workspace);
-    }
-};
-template <class Norm>
-struct Trained {
-    const Norm& norm;
-    const typename Norm::State& state;
-
-    auto operator()(const auto& x) const {
-        auto own = state;
-        return norm(x, own, training());
-    }
-    template <class X, class Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        auto own = state;
-        norm.forward_into(x, own, training(), std::forward<Y>(y), workspace);
-    }
-};
 
 }  // namespace
 
@@ -320,7 +284,7 @@ void check_against_naive(Random& random, int steps) {
                                    .use_weight = random.chance(0.6),
                                    .use_bias = random.chance(0.6),
                                    .layout = random.chance(0.5) ? Layout::channels_last : Layout::channels_first};
-    const BatchNorm<T, N> norm = random_norm<T, N>(random, options);
+    const BatchNorm<T, N> norm = filled(random, BatchNorm<T, N>(options));
     BatchNormState<T> state = random_state<T>(random, options.size);
     NaiveBatchNorm<T> naive(options, state);
     const std::size_t axis = options.layout == Layout::channels_last ? rank - 1 : Leading;
@@ -382,7 +346,7 @@ TEST_CASE("batch_norm: statistics of long channels, past every block of the sum"
     Random random(72);
     for (const index_t length : {511, 512, 513, 1024, 5000}) {
         const BatchNormOptions options{.size = 3, .momentum = 1};
-        const auto norm = random_norm<float, 1>(random, options);
+        const auto norm = filled(random, BatchNorm<float, 1>(options));
         auto state = norm.initial_state();
         NaiveBatchNorm<float> naive(options, state);
         auto x = random_tensor<float, 3>(random, {2, 3, length});
@@ -430,10 +394,10 @@ TEST_CASE("batch_norm: every kind of operand gives the same bits, in inference a
                 nn::test::check_operands(random, Inference<BatchNorm<T, N>>{norm, state}, x);
                 nn::test::check_operands(random, Trained<BatchNorm<T, N>>{norm, state}, x);
             };
-            check(random_norm<float, 0>(random, options), random_tensor<float, 1>(random, {5}));
-            check(random_norm<float, 0>(random, options), random_tensor<float, 3>(random, {3, 2, 5}));
-            check(random_norm<double, 1>(random, options), random_tensor<double, 2>(random, {5, 5}));
-            check(random_norm<float, 2>(random, options), random_tensor<float, 4>(random, {3, 5, 4, 5}));
+            check(filled(random, BatchNorm<float, 0>(options)), random_tensor<float, 1>(random, {5}));
+            check(filled(random, BatchNorm<float, 0>(options)), random_tensor<float, 3>(random, {3, 2, 5}));
+            check(filled(random, BatchNorm<double, 1>(options)), random_tensor<double, 2>(random, {5, 5}));
+            check(filled(random, BatchNorm<float, 2>(options)), random_tensor<float, 4>(random, {3, 5, 4, 5}));
         }
     }
 }
@@ -441,7 +405,7 @@ TEST_CASE("batch_norm: every kind of operand gives the same bits, in inference a
 TEST_CASE("batch_norm: items do not see each other in inference, and do in training") {
     Random random(75);
     for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
-        const auto norm = random_norm<float, 2>(random, {.size = 4, .layout = layout});
+        const auto norm = filled(random, BatchNorm<float, 2>({.size = 4, .layout = layout}));
         auto state = random_state<float>(random, 4);
         const auto x = random_tensor<float, 4>(random, {6, 4, 3, 4});
         nn::test::check_items(Inference<BatchNorm2d<float>>{norm, state}, x);
@@ -450,7 +414,7 @@ TEST_CASE("batch_norm: items do not see each other in inference, and do in train
         CHECK(!identical(alone, xt::view(y, xt::range(0, 1))));
     }
     // More leading axes are one batch, in training too.
-    const auto norm = random_norm<float, 1>(random, {.size = 4});
+    const auto norm = filled(random, BatchNorm<float, 1>({.size = 4}));
     const auto start = random_state<float>(random, 4);
     const auto x = random_tensor<float, 3>(random, {6, 4, 5});
     auto a = start;
@@ -464,7 +428,7 @@ TEST_CASE("batch_norm: items do not see each other in inference, and do in train
 TEST_CASE("batch_norm: both layouts give the same bits and the same statistics") {
     Random random(76);
     BatchNormOptions options{.size = 5};
-    const auto first = random_norm<float, 2>(random, options);
+    const auto first = filled(random, BatchNorm<float, 2>(options));
     options.layout = Layout::channels_last;
     BatchNorm2d<float> last(options);
     last.weight = first.weight;
@@ -484,7 +448,7 @@ TEST_CASE("batch_norm: both layouts give the same bits and the same statistics")
 TEST_CASE("batch_norm: the order of the sums follows from their length, not from the items") {
     // The same terms in the same order, cut into items otherwise.
     Random random(77);
-    const auto norm = random_norm<float, 1>(random, {.size = 1});
+    const auto norm = filled(random, BatchNorm<float, 1>({.size = 1}));
     const auto x = random_tensor<float, 3>(random, {1, 1, 1200});
     auto a = norm.initial_state();
     const auto y = norm(x, a, training());
@@ -502,7 +466,7 @@ TEST_CASE("batch_norm: the order of the sums follows from their length, not from
 
 TEST_CASE("batch_norm: in training the output has mean bias and deviation weight, wherever the input lies") {
     Random random(78);
-    const auto norm = random_norm<double, 1>(random, {.size = 3, .eps = 0});
+    const auto norm = filled(random, BatchNorm<double, 1>({.size = 3, .eps = 0}));
     auto state = norm.initial_state();
     const auto x = random_tensor<double, 3>(random, {8, 3, 50});
     const auto y = norm(x, state, training());
@@ -543,7 +507,7 @@ TEST_CASE("batch_norm: momentum 0 learns nothing and momentum 1 forgets") {
 
 TEST_CASE("batch_norm: an engine in the mode changes nothing, and no engine does") {
     Random random(80);
-    const auto norm = random_norm<float, 0>(random, {.size = 3});
+    const auto norm = filled(random, BatchNorm<float, 0>({.size = 3}));
     const auto x = random_tensor<float, 2>(random, {8, 3});
     auto a = norm.initial_state();
     auto b = a;
@@ -556,7 +520,7 @@ TEST_CASE("batch_norm: an engine in the mode changes nothing, and no engine does
 TEST_CASE("batch_norm: y may be x itself, in inference and in training") {
     Random random(81);
     for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
-        const auto norm = random_norm<float, 1>(random, {.size = 4, .layout = layout});
+        const auto norm = filled(random, BatchNorm<float, 1>({.size = 4, .layout = layout}));
         const auto start = random_state<float>(random, 4);
         const auto x = random_tensor<float, 3>(random, {3, 4, 4});
         Workspace workspace;
@@ -602,7 +566,7 @@ TEST_CASE("batch_norm: what is wrong is said when the layer is made") {
 
 TEST_CASE("batch_norm: what is wrong is said when it is called; y and the statistics are as they were") {
     Random random(82);
-    const auto norm = random_norm<float, 1>(random, {.size = 3});
+    const auto norm = filled(random, BatchNorm<float, 1>({.size = 3}));
     const auto start = random_state<float>(random, 3);
     auto state = start;
     const auto x = random_tensor<float, 3>(random, {2, 3, 5});

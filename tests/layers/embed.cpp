@@ -16,6 +16,7 @@
 
 #include "support/naive.hpp"
 #include "support/operands.hpp"
+#include "support/stateless.hpp"
 
 namespace {
 
@@ -28,6 +29,7 @@ using nn::shape_error;
 using nn::Tensor;
 using nn::Workspace;
 using nn::test::Arrangement;
+using nn::test::Attend;
 using nn::test::error_of;
 using nn::test::Extents;
 using nn::test::identical;
@@ -56,17 +58,6 @@ Tensor<I, R> random_indices(Random& random, const Shape<R>& shape, index_t rows)
     }
     return indices;
 }
-
-/// `attend` as a layer.
-struct Attend {
-    const Embed<float>& embed;
-
-    auto operator()(const auto& x) const { return embed.attend(x); }
-    template <class X, class Y>
-    void forward_into(const X& x, Y&& y, Workspace& workspace) const {
-        embed.attend_into(x, std::forward<Y>(y), workspace);
-    }
-};
 
 }  // namespace
 
@@ -256,7 +247,7 @@ TEST_CASE("embed: every kind of operand gives the same rows, and items do not se
     nn::test::check_items(embed, random_indices<std::uint16_t, 2>(random, {6, 4}, 9));
     CHECK(values_of(embed(Tensor<int, 0>(3))) == std::vector<float>{3, 3.25F});
     const Embed<float> wide({.num_embeddings = 20, .embedding_size = 7}, random_tensor<float, 2>(random, {20, 7}));
-    nn::test::check_operands(random, Attend{wide}, random_tensor<float, 3>(random, {2, 3, 7}));
+    nn::test::check_operands(random, Attend<Embed<float>>{wide}, random_tensor<float, 3>(random, {2, 3, 7}));
 }
 
 // ---- edges ----
@@ -377,6 +368,6 @@ TEST_CASE("embed: takes indices of any integer type but bool, and no other") {
     static_assert(forwards<L, const Tensor<int, 2>&, Tensor<float, 3>&> && !forwards<L, const Tensor<int, 2>&, Tensor<double, 3>&>);
     static_assert(!forwards<L, const Tensor<float, 2>&, Tensor<float, 3>&> && !forwards<L, const Tensor<bool, 2>&, Tensor<float, 3>&>);
     static_assert(std::same_as<decltype(std::declval<const L&>()(std::declval<const Tensor<int, 2>&>())), Tensor<float, 3>>);
-    static_assert(callable<Attend, const Tensor<float, 2>&>);
+    static_assert(callable<Attend<Embed<float>>, const Tensor<float, 2>&>);
     SUCCEED();
 }

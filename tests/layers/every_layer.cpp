@@ -210,14 +210,7 @@ void for_each_composite(const auto& filled, const F& f) {
 template <class T, class F>
 void for_each_layer(const F& f) {
     Random random(900);
-    const auto filled = [&](auto layer) {
-        nn::visit_parameters(layer, [&](std::string_view, auto& tensor) {
-            for (auto& element : tensor) {
-                element = random.real<T>();
-            }
-        });
-        return layer;
-    };
+    const auto filled = [&](auto layer) { return nn::test::filled(random, std::move(layer)); };
     for_each_convolution<T>(filled, f);
     for_each_affine_or_recurrent<T>(filled, f);
     for_each_norm<T>(filled, f);

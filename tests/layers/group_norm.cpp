@@ -7,7 +7,6 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -29,10 +28,9 @@ using nn::shape_error;
 using nn::Tensor;
 using nn::Workspace;
 using nn::test::Arrangement;
-using nn::test::close;
-using nn::test::CounterFill;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::filled;
 using nn::test::GoldenLine;
 using nn::test::identical;
 using nn::test::Random;
@@ -41,45 +39,9 @@ using nn::test::shape_of;
 using nn::test::Strided;
 using nn::test::values_of;
 
-template <class T, std::size_t N>
-GroupNorm<T, N> random_norm(Random& random, const GroupNormOptions& options) {
-    GroupNorm<T, N> norm(options);
-    if (norm.weight) {
-        norm.weight = random_tensor<T, 1>(random, {options.channels});
-    }
-    if (norm.bias) {
-        norm.bias = random_tensor<T, 1>(random, {options.channels});
-    }
-    return norm;
-}
-
 }  // namespace
 
 // ---- golden ----
-
-namespace {
-
-template <std::size_t N>
-void check_golden(GoldenLine& line, const GroupNormOptions& options) {
-    GroupNorm<double, N> norm(options);
-    GroupNorm<float, N> single(options);
-    CounterFill fill;
-    if (options.use_weight) {
-        fill(*norm.weight);
-        fill(*norm.bias);
-        single.weight = *norm.weight;
-        single.bias = *norm.bias;
-    }
-    line.integers(N);
-    const auto expected = line.array();
-    CHECK(line.ended());
-    auto x = nn::make_tensor<double, N + 2>(nn::test::fixed<N + 2>(expected.shape));
-    fill(x);
-    CHECK(close(norm(x), expected.values, 1e-11));  // 13 digits in the file
-    CHECK(close(single(Tensor<float, N + 2>(x)), expected.values, 2e-6));
-}
-
-}  // namespace
 
 TEST_CASE("group_norm: the numbers of equinox, and of brainstate with the channels last") {
     const auto lines = nn::test::golden_lines("layers/group_norm_expected.txt");
@@ -92,11 +54,15 @@ TEST_CASE("group_norm: the numbers of equinox, and of brainstate with the channe
         options.use_weight = options.use_bias = line.integer() == 1;
         options.eps = static_cast<double>(line.integer()) * 1e-6;
         options.layout = brainstate ? Layout::channels_last : Layout::channels_first;
+        const auto check = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
+            line.integers(N);  // the extents, which the answer has too
+            nn::test::check_golden_norm<N + 2>(line, GroupNorm<double, N>(options), GroupNorm<float, N>(options));
+        };
         switch (line.integer()) {
-            case 0: check_golden<0>(line, options); break;
-            case 1: check_golden<1>(line, options); break;
-            case 2: check_golden<2>(line, options); break;
-            case 3: check_golden<3>(line, options); break;
+            case 0: check(std::integral_constant<std::size_t, 0>()); break;
+            case 1: check(std::integral_constant<std::size_t, 1>()); break;
+            case 2: check(std::integral_constant<std::size_t, 2>()); break;
+            case 3: check(std::integral_constant<std::size_t, 3>()); break;
             default: CHECK(false);
         }
     }
@@ -120,7 +86,7 @@ TEST_CASE("group_norm: a mean far from 0 costs no digits of the variance, a cons
     const GroupNorm<float, 1> norm({.groups = 1, .channels = 1, .eps = 0});
     CHECK(values_of(norm(Tensor<float, 2>{{10000, 10001}})) == std::vector<float>{-1, 1});
     Random random(211);
-    const auto six = random_norm<float, 1>(random, {.groups = 2, .channels = 6});
+    const auto six = filled(random, GroupNorm<float, 1>({.groups = 2, .channels = 6}));
     for (const index_t length : {1, 3, 100, 1000}) {
         const auto y = six(nn::make_tensor<float, 2>({6, length}, 333333.3F));
         bool same = true;
@@ -164,7 +130,7 @@ void check_against_naive(Random& random, index_t longest = 5) {
                              .layout = random.chance(0.5) ? Layout::channels_last : Layout::channels_first};
     const index_t size = random.integer(1, 4);
     options.channels = options.groups * size;
-    const auto norm = random_norm<T, N>(random, options);
+    const auto norm = filled(random, GroupNorm<T, N>(options));
     const std::size_t axis = options.layout == Layout::channels_last ? rank - 1 : Leading;
     Extents shape;
     for (std::size_t i = 0; i < rank; ++i) {
@@ -228,7 +194,7 @@ TEST_CASE("group_norm: both layouts give the same bits") {
     Random random(213);
     const auto x = random_tensor<float, 4>(random, {2, 6, 4, 5});
     for (const index_t groups : {1, 2, 3, 6}) {
-        const auto first = random_norm<float, 2>(random, {.groups = groups, .channels = 6});
+        const auto first = filled(random, GroupNorm<float, 2>({.groups = groups, .channels = 6}));
         auto last = first;
         last.options.layout = Layout::channels_last;
         CHECK(identical(xt::transpose(last(xt::transpose(x, {0, 2, 3, 1})), {0, 3, 1, 2}), first(x)));
@@ -239,7 +205,7 @@ TEST_CASE("group_norm: groups do not see each other: each is a GroupNorm of its 
     Random random(214);
     const auto x = random_tensor<double, 3>(random, {2, 6, 7});
     for (const index_t groups : {2, 3, 6}) {
-        const auto norm = random_norm<double, 1>(random, {.groups = groups, .channels = 6});
+        const auto norm = filled(random, GroupNorm<double, 1>({.groups = groups, .channels = 6}));
         const auto y = norm(x);
         const index_t size = 6 / groups;
         for (index_t c = 0; c < 6; c += size) {
@@ -272,17 +238,17 @@ TEST_CASE("group_norm: every kind of operand gives the same bits, and items do n
     Random random(216);
     for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
         const GroupNormOptions options{.groups = 2, .channels = 4, .layout = layout};
-        nn::test::check_operands(random, random_norm<float, 1>(random, options), random_tensor<float, 3>(random, {4, 4, 4}));
-        nn::test::check_operands(random, random_norm<double, 2>(random, options), random_tensor<double, 3>(random, {4, 3, 4}));
-        nn::test::check_operands(random, random_norm<float, 0>(random, options), random_tensor<float, 2>(random, {3, 4}));
-        nn::test::check_items(random_norm<float, 2>(random, options), random_tensor<float, 4>(random, {6, 4, 3, 4}));
+        nn::test::check_operands(random, filled(random, GroupNorm<float, 1>(options)), random_tensor<float, 3>(random, {4, 4, 4}));
+        nn::test::check_operands(random, filled(random, GroupNorm<double, 2>(options)), random_tensor<double, 3>(random, {4, 3, 4}));
+        nn::test::check_operands(random, filled(random, GroupNorm<float, 0>(options)), random_tensor<float, 2>(random, {3, 4}));
+        nn::test::check_items(filled(random, GroupNorm<float, 2>(options)), random_tensor<float, 4>(random, {6, 4, 3, 4}));
     }
 }
 
 TEST_CASE("group_norm: y may be x itself") {
     Random random(217);
     for (const Layout layout : {Layout::channels_first, Layout::channels_last}) {
-        const auto norm = random_norm<float, 1>(random, {.groups = 2, .channels = 4, .layout = layout});
+        const auto norm = filled(random, GroupNorm<float, 1>({.groups = 2, .channels = 4, .layout = layout}));
         const auto x = random_tensor<float, 3>(random, {3, 4, 4});
         const auto y = norm(x);
         Workspace workspace;

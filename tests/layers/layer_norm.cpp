@@ -29,9 +29,9 @@ using nn::Tensor;
 using nn::Workspace;
 using nn::test::Arrangement;
 using nn::test::close;
-using nn::test::CounterFill;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::filled;
 using nn::test::GoldenLine;
 using nn::test::identical;
 using nn::test::Random;
@@ -39,20 +39,6 @@ using nn::test::random_tensor;
 using nn::test::shape_of;
 using nn::test::Strided;
 using nn::test::values_of;
-
-/// A layer of random weights and biases.
-template <class Norm, class Options>
-Norm random_norm(Random& random, const Options& options) {
-    Norm norm(options);
-    for (auto* array : {&norm.weight, &norm.bias}) {
-        if (*array) {
-            for (auto& element : **array) {
-                element = random.real<float>();
-            }
-        }
-    }
-    return norm;
-}
 
 }  // namespace
 
@@ -65,24 +51,7 @@ void check_golden(GoldenLine& line, bool weight, bool bias, double eps) {
     const Shape<R> shape = nn::test::fixed<R>(line.integers(R));
     BasicLayerNorm<double, R, Options> norm({.shape = shape, .eps = eps, .use_weight = weight, .use_bias = bias});
     BasicLayerNorm<float, R, Options> single({.shape = shape, .eps = eps, .use_weight = weight, .use_bias = bias});
-    CounterFill fill;
-    if (weight) {
-        fill(*norm.weight);
-        single.weight = *norm.weight;
-    }
-    if (bias) {
-        fill(*norm.bias);
-        single.bias = *norm.bias;
-    }
-    Shape<R + 1> extents{2};
-    std::copy(shape.begin(), shape.end(), extents.begin() + 1);
-    Tensor<double, R + 1> x = nn::make_tensor<double, R + 1>(extents);
-    fill(x);
-    const auto expected = line.array();
-    CHECK(line.ended());
-    CHECK(shape_of(norm(x)) == expected.shape);
-    CHECK(close(norm(x), expected.values, 1e-11));  // 13 digits in the file
-    CHECK(close(single(Tensor<float, R + 1>(x)), expected.values, 2e-6));
+    nn::test::check_golden_norm<R + 1>(line, norm, single);
 }
 
 }  // namespace
@@ -146,7 +115,7 @@ TEST_CASE("layer_norm: a mean far from 0 costs no digits of the variance") {
 TEST_CASE("layer_norm: a constant gives the bias to the bit") {
     Random random(201);
     for (const index_t length : {1, 2, 3, 7, 10, 100, 511, 1000, 5000}) {
-        const auto norm = random_norm<LayerNorm<float>>(random, LayerNormOptions<1>{.shape = length});
+        const auto norm = filled(random, LayerNorm<float>({.shape = length}));
         for (const float constant : {0.0F, .1F, -1.1F, 10000.1F, 333333.3F, 1e-20F, 3e20F}) {
             CAPTURE(length, constant);
             CHECK(identical(norm(nn::make_tensor<float, 1>({length}, constant)), *norm.bias));
@@ -193,7 +162,7 @@ void check_against_naive(Random& random) {
     }
     const Options<R> options{
         .shape = normalised, .eps = random.chance(0.5) ? 1e-5 : 0.125, .use_weight = random.chance(0.6), .use_bias = random.chance(0.6)};
-    const auto norm = random_norm<BasicLayerNorm<T, R, Options>>(random, options);
+    const auto norm = filled(random, BasicLayerNorm<T, R, Options>(options));
     const T offset = random.pick(std::vector<T>{0, 3, -100});
     Strided<T> x(shape, Arrangement::any(random, rank, true));
     nn::test::for_each_index(shape, [&](const Extents& index) { x.at(index) = offset + random.real<T>(); });
@@ -239,8 +208,8 @@ TEST_CASE("layer_norm: every option, rank and stride against the definition") {
 TEST_CASE("layer_norm: long items, past every block of the sum, against the definition") {
     Random random(203);
     for (const index_t length : {7, 8, 9, 511, 512, 513, 1025, 20000}) {
-        const auto norm = random_norm<LayerNorm<float>>(random, LayerNormOptions<1>{.shape = length});
-        const auto root = random_norm<RMSNorm<float>>(random, RMSNormOptions<1>{.shape = length});
+        const auto norm = filled(random, LayerNorm<float>({.shape = length}));
+        const auto root = filled(random, RMSNorm<float>({.shape = length}));
         const Tensor<float, 1> x(random_tensor<float, 1>(random, {length}) + 50.0F);
         const nn::test::NaiveNormalised<float> centred(values_of(x), 1e-5, true);
         const nn::test::NaiveNormalised<float> about_zero(values_of(x), 1e-5, false);
@@ -308,20 +277,17 @@ TEST_CASE("layer_norm: over several axes is over them as one, to the bit") {
 
 TEST_CASE("layer_norm: every kind of operand gives the same bits, and items do not see each other") {
     Random random(207);
-    nn::test::check_operands(random, random_norm<LayerNorm<float>>(random, LayerNormOptions<1>{.shape = 9}),
-                             random_tensor<float, 3>(random, {2, 3, 9}));
-    nn::test::check_operands(random, random_norm<LayerNorm<double, 2>>(random, LayerNormOptions<2>{.shape = {4, 5}}),
-                             random_tensor<double, 2>(random, {4, 5}));
-    nn::test::check_operands(random, random_norm<RMSNorm<float, 3>>(random, RMSNormOptions<3>{.shape = {3, 1, 5}}),
+    nn::test::check_operands(random, filled(random, LayerNorm<float>({.shape = 9})), random_tensor<float, 3>(random, {2, 3, 9}));
+    nn::test::check_operands(random, filled(random, LayerNorm<double, 2>({.shape = {4, 5}})), random_tensor<double, 2>(random, {4, 5}));
+    nn::test::check_operands(random, filled(random, RMSNorm<float, 3>({.shape = {3, 1, 5}})),
                              random_tensor<float, 4>(random, {2, 3, 1, 5}));
-    nn::test::check_items(random_norm<LayerNorm<float, 2>>(random, LayerNormOptions<2>{.shape = {3, 5}}),
-                          random_tensor<float, 3>(random, {6, 3, 5}));
-    nn::test::check_items(random_norm<RMSNorm<double>>(random, RMSNormOptions<1>{.shape = 21}), random_tensor<double, 2>(random, {6, 21}));
+    nn::test::check_items(filled(random, LayerNorm<float, 2>({.shape = {3, 5}})), random_tensor<float, 3>(random, {6, 3, 5}));
+    nn::test::check_items(filled(random, RMSNorm<double>({.shape = 21})), random_tensor<double, 2>(random, {6, 21}));
 }
 
 TEST_CASE("layer_norm: y may be x itself") {
     Random random(208);
-    const auto norm = random_norm<LayerNorm<float, 2>>(random, LayerNormOptions<2>{.shape = {5, 6}});
+    const auto norm = filled(random, LayerNorm<float, 2>({.shape = {5, 6}}));
     const auto x = random_tensor<float, 3>(random, {4, 5, 6});
     const auto y = norm(x);
     Workspace workspace;

@@ -29,9 +29,12 @@ using nn::shape_error;
 using nn::Tensor;
 using nn::Workspace;
 using nn::test::Arrangement;
+using nn::test::callable;
 using nn::test::close;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::filled;
+using nn::test::forwards;
 using nn::test::identical;
 using nn::test::joined;
 using nn::test::Random;
@@ -48,12 +51,6 @@ Tensor<double, R> counted(const Shape<R>& shape, int first) {
         element = (7 * first++ % 11 - 5) / 10.0;
     }
     return tensor;
-}
-
-template <class T>
-Linear<T> random_linear(Random& random, const LinearOptions& options) {
-    return {options, random_tensor<T, 2>(random, {options.out_features, options.in_features}),
-            options.use_bias ? std::optional(random_tensor<T, 1>(random, {options.out_features})) : std::nullopt};
 }
 
 /// A tensor of small integers, whose sums and products are exact.
@@ -105,7 +102,7 @@ template <class T, std::size_t Leading>
 void check_against_naive(Random& random) {
     const LinearOptions options{
         .in_features = random.integer(0, 40), .out_features = random.integer(0, 40), .use_bias = random.chance(0.6)};
-    const Linear<T> linear = random_linear<T>(random, options);
+    const Linear<T> linear = filled(random, Linear<T>(options, no_init));
     Extents leading;
     for (std::size_t axis = 0; axis < Leading; ++axis) {
         leading.push_back(random.integer(0, 9));
@@ -153,7 +150,7 @@ TEST_CASE("linear: any sizes, leading axes and strides against the definition") 
 TEST_CASE("linear: long sums and many rows against the definition") {
     // More rows than are packed at a time, more terms than any block of the product.
     Random random(31);
-    const Linear<float> linear = random_linear<float>(random, {.in_features = 3000, .out_features = 33});
+    const Linear<float> linear = filled(random, Linear<float>({.in_features = 3000, .out_features = 33}, no_init));
     const auto x = random_tensor<float, 2>(random, {101, 3000});
     const auto y = linear(x);
     nn::test::NaiveConv expected{nn::test::zeros({101, 33}), nn::test::zeros({101, 33})};
@@ -177,25 +174,26 @@ TEST_CASE("linear: every kind of operand gives the same bits") {
     Random random(32);
     for (const bool use_bias : {false, true}) {
         const LinearOptions options{.in_features = 19, .out_features = 21, .use_bias = use_bias};
-        nn::test::check_operands(random, random_linear<float>(random, options), random_tensor<float, 1>(random, {19}));
-        nn::test::check_operands(random, random_linear<float>(random, options), random_tensor<float, 2>(random, {9, 19}));
-        nn::test::check_operands(random, random_linear<double>(random, options), random_tensor<double, 3>(random, {2, 5, 19}));
+        nn::test::check_operands(random, filled(random, Linear<float>(options, no_init)), random_tensor<float, 1>(random, {19}));
+        nn::test::check_operands(random, filled(random, Linear<float>(options, no_init)), random_tensor<float, 2>(random, {9, 19}));
+        nn::test::check_operands(random, filled(random, Linear<double>(options, no_init)), random_tensor<double, 3>(random, {2, 5, 19}));
     }
 }
 
 TEST_CASE("linear: a row's result depends on that row alone, to the bit") {
     Random random(33);
     for (const index_t rows : {1, 6, 7, 60, 110}) {
-        const Linear<float> linear = random_linear<float>(random, {.in_features = 37, .out_features = 50});
+        const Linear<float> linear = filled(random, Linear<float>({.in_features = 37, .out_features = 50}, no_init));
         nn::test::check_items(linear, random_tensor<float, 2>(random, {rows, 37}));
         nn::test::check_items(linear, random_tensor<float, 3>(random, {rows, 2, 37}));
     }
-    nn::test::check_items(random_linear<double>(random, {.in_features = 5, .out_features = 3}), random_tensor<double, 2>(random, {13, 5}));
+    nn::test::check_items(filled(random, Linear<double>({.in_features = 5, .out_features = 3}, no_init)),
+                          random_tensor<double, 2>(random, {13, 5}));
 }
 
 TEST_CASE("linear: an output's result depends on its row of the weight alone, to the bit") {
     Random random(34);
-    const Linear<float> linear = random_linear<float>(random, {.in_features = 23, .out_features = 45});
+    const Linear<float> linear = filled(random, Linear<float>({.in_features = 23, .out_features = 45}, no_init));
     const auto x = random_tensor<float, 2>(random, {8, 23});
     const auto y = linear(x);
     for (std::size_t o = 0; o < 45; ++o) {
@@ -214,7 +212,7 @@ TEST_CASE("linear: is linear") {
     const auto b = integers<float, 2>(random, {7, 17});
     CHECK(identical(whole(Tensor<float, 2>(3.0F * a + b)), Tensor<float, 2>(3.0F * whole(a) + whole(b))));
     // Exact: powers of two.
-    const Linear<float> linear = random_linear<float>(random, options);
+    const Linear<float> linear = filled(random, Linear<float>(options, no_init));
     const auto x = random_tensor<float, 2>(random, {7, 17});
     CHECK(identical(linear(-8.0F * x), Tensor<float, 2>(-8.0F * linear(x))));
     CHECK(values_of(linear(0.0F * x)) == std::vector<float>(140, 0));
@@ -266,7 +264,7 @@ TEST_CASE("linear: what is wrong is said when the layer is made") {
 
 TEST_CASE("linear: what is wrong is said when it is called, and y is as it was") {
     Random random(36);
-    const Linear<float> linear = random_linear<float>(random, {.in_features = 3, .out_features = 2});
+    const Linear<float> linear = filled(random, Linear<float>({.in_features = 3, .out_features = 2}, no_init));
     const Tensor<float, 2> x({4, 3}, 1.0F);
     const auto kept = random_tensor<float, 2>(random, {4, 2});
     Tensor<float, 2> y = kept;
@@ -318,19 +316,6 @@ TEST_CASE("linear: the shape of an output is known beforehand") {
     CHECK(linear.output_shape(Shape<4>{5, 0, 7, 3}) == Shape<4>{5, 0, 7, 2});
     CHECK(shape_of(linear(Tensor<float, 3>({5, 0, 3}))) == Extents{5, 0, 2});
 }
-
-namespace {
-
-template <class L, class... X>
-concept callable = requires(const L& layer, X&&... x) {
-    layer(x...);
-};
-template <class L, class X, class Y>
-concept forwards = requires(const L& layer, X&& x, Y&& y, Workspace& workspace) {
-    layer.forward_into(std::forward<X>(x), std::forward<Y>(y), workspace);
-};
-
-}  // namespace
 
 TEST_CASE("linear: is a value of its own scalar type, and names its parameters") {
     using L = Linear<float>;

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <concepts>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -36,9 +35,12 @@ using nn::Shape;
 using nn::shape_error;
 using nn::Tensor;
 using nn::Workspace;
+using nn::test::arange;
 using nn::test::Arrangement;
+using nn::test::callable;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::forwards;
 using nn::test::identical;
 using nn::test::joined;
 using nn::test::Random;
@@ -50,14 +52,6 @@ using nn::test::values_of;
 using Numbers = std::vector<double>;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// 0, 1, 2, … row-major.
-template <std::size_t R>
-Tensor<double, R> arange(const Shape<R>& shape) {
-    Tensor<double, R> tensor = nn::make_tensor<double, R>(shape);
-    std::iota(tensor.begin(), tensor.end(), 0.0);
-    return tensor;
-}
 
 }  // namespace
 
@@ -555,19 +549,6 @@ TEST_CASE("pool: the shape of an output is known beforehand") {
     CHECK(shape_of(nn::avg_pool<2>(Tensor<float, 4>({2, 0, 5, 6}), {.window = 2})) == Extents{2, 0, 2, 3});
     CHECK(shape_of(nn::avg_pool<2>(Tensor<float, 4>({2, 3, 0, 6}), {.window = 2})) == Extents{2, 3, 0, 3});
 }
-
-namespace {
-
-template <class L, class X>
-concept callable = requires(const L& layer, X&& x) {
-    layer(x);
-};
-template <class L, class X, class Y>
-concept forwards = requires(const L& layer, X&& x, Y&& y, Workspace& workspace) {
-    layer.forward_into(std::forward<X>(x), std::forward<Y>(y), workspace);
-};
-
-}  // namespace
 
 TEST_CASE("pool: is a value, takes every floating-point type and one axis more than it slides over") {
     static_assert(std::copyable<MaxPool2d> && !std::default_initializable<MaxPool2d> && !MaxPool2d::carries);

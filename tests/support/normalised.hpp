@@ -9,7 +9,32 @@
 #include <limits>
 #include <vector>
 
+#include "support/catch.hpp"
+#include "support/golden.hpp"
+#include "support/tensors.hpp"
+
 namespace nn::test {
+
+/// That a norm says what the line says, where its arrays and then an x of R axes are counted; and the same norm of floats.
+template <std::size_t R, class Norm, class Single>
+void check_golden_norm(GoldenLine& line, Norm norm, Single single) {
+    CounterFill fill;
+    if (norm.weight) {
+        fill(*norm.weight);
+        single.weight = *norm.weight;
+    }
+    if (norm.bias) {
+        fill(*norm.bias);
+        single.bias = *norm.bias;
+    }
+    const auto expected = line.array();
+    CHECK(line.ended());
+    REQUIRE(expected.shape.size() == R);
+    Tensor<double, R> x = make_tensor<double, R>(fixed<R>(expected.shape));
+    fill(x);
+    CHECK(close(norm(x), expected.values, 1e-11));  // 13 digits in the file
+    CHECK(close(single(Tensor<float, R>(x)), expected.values, 2e-6));
+}
 
 /// How many roundings a term of a sum of n passes through: eight interleaved sums, folded every 512 terms, and the division by n
 /// (kernels/elementwise.hpp); or one for each term.

@@ -5,9 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <exception>
+#include <numeric>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include <nn/compose/parameters.hpp>
 #include <nn/tensor.hpp>
 
 #include "support/random.hpp"
@@ -31,6 +35,25 @@ Tensor<T, R> tensor_of_values(const Shape<R>& shape, const std::vector<T>& value
     Tensor<T, R> tensor = make_tensor<T, R>(shape);
     std::copy(values.begin(), values.end(), tensor.begin());
     return tensor;
+}
+
+/// 0, 1, 2, … row-major.
+template <std::size_t R>
+Tensor<double, R> arange(const Shape<R>& shape) {
+    Tensor<double, R> tensor = make_tensor<double, R>(shape);
+    std::iota(tensor.begin(), tensor.end(), 0.0);
+    return tensor;
+}
+
+/// A layer, or statistics, with its arrays drawn: the same numbers for every scalar type.
+template <class L>
+L filled(Random& random, L layer) {
+    visit_parameters(layer, [&](std::string_view, auto& array) {
+        for (auto& element : array) {
+            element = random.real<std::remove_reference_t<decltype(element)>>();
+        }
+    });
+    return layer;
 }
 
 /// The values of anything that xtensor iterates over, row-major.
