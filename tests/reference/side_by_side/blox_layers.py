@@ -3,7 +3,7 @@
 
 from . import draw as d
 from . import layers
-from .jitted import gru_parts, hwio, hwoi, igfo, joined, jnp
+from .jitted import gru_parts, hwio, hwoi, igfo, jax, joined, jnp
 
 import blox as bx
 
@@ -29,7 +29,7 @@ def lax_padding(c):
 
 class Conv(layers.Conv):
     def draw(self, draw):
-        c = {"batch": d.batch(draw, least=0), "layout": "last", **d.windows(draw)}
+        c = {"batch": d.batch(draw, least=0), "layout": "last", **d.now_and_then_empty(draw, d.windows(draw))}
         c["padding"] = draw.pick("SAME", "SAME_LOWER", "VALID", d.pairs(draw, c["axes"], least=-1), d.pairs(draw, c["axes"]))
         if isinstance(c["padding"], list) or c["padding"] == "VALID":
             c["input_dilation"] = draw.per_axis(c["axes"], 3, p=0.4)
@@ -59,7 +59,7 @@ class ConvTranspose(layers.ConvTranspose):
     """Its groups are not there: lax is called with one."""
 
     def draw(self, draw):
-        c = {"batch": d.batch(draw, least=0), "layout": "last", **d.windows(draw), "lax": True, "groups": 1}
+        c = {"batch": d.batch(draw, least=0), "layout": "last", **d.now_and_then_empty(draw, d.windows(draw)), "lax": True, "groups": 1}
         c["padding"] = draw.pick("SAME", "VALID", d.pairs(draw, c["axes"], least=-1), d.pairs(draw, c["axes"], most=5))
         if max(c["stride"]) == 1 and draw.chance(0.2):
             c["padding"] = "SAME_LOWER"
@@ -186,7 +186,7 @@ class Attend(layers.Attend):
 
 class Pool(layers.Pool):
     def draw(self, draw):
-        c = {**d.pool(draw), "layout": "last", "kind": draw.pick("max", "min", "avg")}
+        c = {**d.now_and_then_empty(draw, d.pool(draw)), "layout": "last", "kind": draw.pick("max", "min", "avg")}
         c["padding"] = draw.pick("SAME", "SAME_LOWER", "VALID", d.pairs(draw, c["axes"]))
         return c
 
@@ -197,4 +197,56 @@ class Pool(layers.Pool):
         return {"y": jnp.where(jnp.isnan(y), 0, y) if c["kind"] == "avg" else y}
 
 
-LAYERS = [Conv, ConvTranspose, LayerNorm, RMSNorm, BatchNorm, LSTM, GRU, Linear, Embed, Attend, Pool]
+class Dropout(layers.Dropout):
+    def draw(self, draw):
+        return d.dropout(draw)
+
+    def answer(self, c, arrays):
+        graph = bx.Graph("net")
+        layer = bx.Dropout(graph.child("m"), c["rate"], bx.Rng(graph.child("rng")))
+        return {"y": layer(parameters(), arrays["x"], is_training=c["training"])[0]}
+
+
+class Sequential(layers.Sequential):
+    def draw(self, draw):
+        return d.sequential(draw)
+
+    def answer(self, c, arrays):
+        def net(graph):
+            first, last = (bx.Linear(graph.child(f"l{at}"), c[size], None, c["bias"]) for at, size in ((0, "hidden"), (2, "out")))
+            return bx.Sequential(graph, [first, getattr(jax.nn, c["activation"]), last])
+
+        own = {f"l{at}__{name}": array for at in (0, 2) for name, array in self.of_linear(arrays, at).items()}
+        return {"y": module(net)(parameters(**own), arrays["x"])[0]}
+
+    def of_linear(self, arrays, at):
+        return {"kernel": arrays[f"weight{at}"].T, "bias": arrays.get(f"bias{at}")}
+
+
+class Bidirectional(layers.Bidirectional):
+    cells = {"lstm": LSTM, "gru": GRU}
+
+    def draw(self, draw):
+        c = d.bidirectional(draw)
+        return {**c, "reset": "before"} if c["cell"] == "gru" else c
+
+    def answer(self, c, arrays):
+        return self.run(c, arrays, self.cells[c["cell"]]().answer, jnp)
+
+
+LAYERS = [
+    Conv,
+    ConvTranspose,
+    LayerNorm,
+    RMSNorm,
+    BatchNorm,
+    LSTM,
+    GRU,
+    Bidirectional,
+    Linear,
+    Embed,
+    Attend,
+    Pool,
+    Dropout,
+    Sequential,
+]

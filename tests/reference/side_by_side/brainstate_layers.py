@@ -215,4 +215,66 @@ class AdaptivePool(layers.AdaptivePool):
         return {"y": make(target_size=tuple(c["target"]), channel_axis=axis)(arrays["x"])}
 
 
-LAYERS = [Conv, ConvTranspose, BatchNorm, LayerNorm, RMSNorm, GroupNorm, LSTM, GRU, Linear, Embed, Pool, AdaptivePool]
+class Dropout(layers.Dropout):
+    def draw(self, draw):
+        return d.dropout(draw)
+
+    def answer(self, c, arrays):
+        with brainstate.environ.context(fit=c["training"]):
+            return {"y": bn.Dropout(prob=1 - c["rate"])(arrays["x"])}
+
+
+class Sequential(layers.Sequential):
+    def draw(self, draw):
+        return d.sequential(draw)
+
+    def answer(self, c, arrays):
+        first = bn.Linear((c["in"],), (c["hidden"],), w_init=arrays["weight0"].T, b_init=arrays.get("bias0"))
+        last = bn.Linear((c["hidden"],), (c["out"],), w_init=arrays["weight2"].T, b_init=arrays.get("bias2"))
+        between = {"identity": bn.Identity, "relu": bn.ReLU, "silu": bn.SiLU, "tanh": bn.Tanh}[c["activation"]]()
+        return {"y": bn.Sequential(first, between, last)(arrays["x"])}
+
+
+class Softmax(layers.Softmax):
+    def draw(self, draw):
+        return d.softmax(draw)
+
+    def answer(self, c, arrays):
+        return {"y": bn.Softmax(dim=-1)(arrays["x"])}
+
+
+class LogSoftmax(layers.LogSoftmax, Softmax):
+    def answer(self, c, arrays):
+        return {"y": bn.LogSoftmax(dim=-1)(arrays["x"])}
+
+
+class Activation(layers.Activation):
+    kinds = 1  # jax.nn's in another wrapping
+
+    def draw(self, draw):
+        return d.activation(draw, layers.ACTIVATIONS)
+
+    def answer(self, c, arrays):
+        name, options = layers.jax_name(c)
+        return {"y": (getattr(bn, name) if name != "identity" else bn.Identity())(arrays["x"], **options)}
+
+
+LAYERS = [
+    Conv,
+    ConvTranspose,
+    BatchNorm,
+    LayerNorm,
+    RMSNorm,
+    GroupNorm,
+    LSTM,
+    GRU,
+    Linear,
+    Embed,
+    Pool,
+    AdaptivePool,
+    Dropout,
+    Sequential,
+    Softmax,
+    LogSoftmax,
+    Activation,
+]

@@ -68,6 +68,13 @@ def windows(draw):
     }
 
 
+def now_and_then_empty(draw, c):
+    """An image without a cell, whose windows see padding alone."""
+    if draw.chance(0.05):
+        c["extent"][draw.flat(0, c["axes"] - 1)] = 0
+    return c
+
+
 def pairs(draw, axes, most=3, least=0):
     return [[draw.flat(least, most), draw.flat(least, most)] for _ in range(axes)]
 
@@ -161,3 +168,49 @@ def pool(draw):
 def adaptive_pool(draw):
     c = pooled(draw)
     return {**c, "kind": draw.pick("max", "avg"), "target": [draw.flat(1, n) for n in c["extent"]]}
+
+
+def global_pool(draw):
+    c = pooled(draw)
+    if draw.chance(0.1):
+        c["extent"] = [draw.flat(200, 900), *[1] * (c["axes"] - 1)]  # more cells than are added in one block
+    return {**c, "kind": draw.pick("max", "avg")}
+
+
+def wide(draw):
+    """Values that a function bends, saturates or overflows at, and now and then none that are numbers."""
+    return {"spread": draw.pick(1, 1, 5, 40, 300), "special": draw.chance(0.2)}
+
+
+def softmax(draw):
+    size = draw.upto(40) if draw.chance(0.8) else draw.flat(1, 1300)
+    return {"batch": batch(draw, least=0), "size": size, **wide(draw), **common(draw)}
+
+
+def activation(draw, names):
+    c = {"batch": batch(draw, least=0), "activation": draw.pick(*names), **wide(draw), **common(draw)}
+    if c["batch"] and draw.chance(0.5):
+        c["batch"][-1] = draw.flat(4, 60)
+    if c["activation"] == "leaky_relu":
+        c["negative_slope"] = draw.pick(0.01, 0.2, 1.5)
+    if c["activation"] == "elu":
+        c["alpha"] = draw.pick(1.0, 0.3, 2.5)
+    return c
+
+
+def dropout(draw):
+    training = draw.chance(0.4)
+    rate = 0.0 if training else draw.pick(0.0, 0.1, 0.5, 0.9)
+    return {"batch": [draw.upto(12) for _ in range(draw.flat(0, 4))], "training": training, "rate": rate, **common(draw)}
+
+
+def sequential(draw, residual=False):
+    c = {"batch": batch(draw), "in": draw.upto(30), "hidden": draw.upto(30), "out": draw.upto(30), "bias": draw.chance(0.7)}
+    if residual:
+        c["out"] = c["in"]
+    return {**c, "activation": draw.pick("identity", "relu", "silu", "tanh"), **common(draw)}
+
+
+def bidirectional(draw):
+    c = recurrent(draw)
+    return {**c, "cell": draw.pick("lstm", "gru"), "layers": draw.pick(1, 1, 2)}

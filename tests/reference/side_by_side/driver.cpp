@@ -6,7 +6,7 @@
 //     answer    one line: `ok` and arrays as in a request, or `error` and the text; after it the elements. Then, for every request, a line
 //               `blocks N` and N uint64: the addresses of the basic blocks that the call ran through
 
-#include "support/answers.hpp"
+#include "more_layers.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -64,7 +64,7 @@ struct Reply {
 template <class T>
 Reply reply(const nn::test::Request& request) {
     nn::test::Answer<T> answer([](bool on) { record.on = on; });
-    nn::test::answer_request(request, answer);
+    nn::test::answer_driver_request(request, answer);
     Reply reply;
     for (const auto& [name, array] : answer.arrays) {
         reply.line += " " + name + "=@f:";

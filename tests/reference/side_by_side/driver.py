@@ -58,10 +58,16 @@ class Driver:
 def kernel_blocks(driver):
     """{address: "file:line"} of every basic block of the kernels in the program `driver`. Kept beside it."""
     kept = pathlib.Path(driver + ".blocks")
-    if not kept.exists() or kept.stat().st_mtime < pathlib.Path(driver).stat().st_mtime:
+    if not kept.exists() or kept.stat().st_mtime < max(pathlib.Path(each).stat().st_mtime for each in (driver, __file__)):
         listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", driver], capture_output=True, text=True, check=True).stdout
-        # A block is known by the address that its call of the tracer returns to; the call is the instruction before it.
-        calls = re.findall(r"^ *([0-9a-f]+):\s+(?:call|jmp|bl)\S*\s[^\n]*<__sanitizer_cov_trace_pc>\n *([0-9a-f]+):", listing, re.M)
+        # A block is known by the address that its call of the tracer returns to; the call is the instruction before it. Those that resume
+        # the unwinding of the stack are left out: they run when memory is exhausted.
+        blocks = re.split(r"^ *([0-9a-f]+):\s+(?:call|jmp|bl)\S*\s[^\n]*<__sanitizer_cov_trace_pc>\n", listing, flags=re.M)
+        calls = [
+            (call, after[1])
+            for call, code in zip(blocks[1::2], blocks[2::2])
+            if (after := re.match(r" *([0-9a-f]+):", code)) and "<_Unwind_Resume" not in code.split("\n\n")[0]
+        ]
         lines = subprocess.run(
             ["addr2line", "-e", driver], input="\n".join(call for call, _ in calls), capture_output=True, text=True, check=True
         ).stdout.splitlines()

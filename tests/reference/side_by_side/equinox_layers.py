@@ -195,4 +195,99 @@ class AdaptivePool(layers.AdaptivePool):
         return {"y": over_batch(layer, arrays["x"], c["axes"] + 1)}
 
 
-LAYERS = [Conv, ConvTranspose, LayerNorm, RMSNorm, GroupNorm, LSTM, GRU, Linear, Embed, Pool, AdaptivePool]
+class GlobalPool(layers.GlobalPool):
+    """An adaptive pool to one cell."""
+
+    def draw(self, draw):
+        return d.global_pool(draw)
+
+    def answer(self, c, arrays):
+        layer = getattr(eqx.nn, f"Adaptive{c['kind'].title()}Pool{c['axes']}d")((1,) * c["axes"])
+        y = over_batch(layer, arrays["x"], c["axes"] + 1)
+        return {"y": y.reshape(*c["batch"], c["channels"])}
+
+
+class BatchNorm(layers.BatchNorm):
+    """Mode "ema", its statistics begun at 0 and 1 as nn's; its momentum weighs the old value, the variance that it keeps is biased. What it
+    answers in training is left out: that is normalised by the statistics it keeps (semantics 15)."""
+
+    def draw(self, draw):
+        return {**d.batch_norm(draw), "unbiased": False}
+
+    def answer(self, c, arrays):
+        make = lambda: eqx.nn.BatchNorm(  # noqa: E731
+            c["channels"], "batch", eps=c["eps"], channelwise_affine=c["scale"], momentum=1 - c["momentum"], mode="ema"
+        )
+        layer, state = eqx.nn.make_with_state(make)()
+        if c["scale"]:
+            layer = eqx.tree_at(lambda l: (l.weight, l.bias), layer, (arrays["scale"], arrays["shift"]))
+        zeros = jnp.zeros(c["channels"], arrays["x"].dtype)
+        state = state.set(layer.ema_state_index, (zeros, zeros + 1)).set(layer.ema_first_time_index, jnp.array(False))
+        mapped = lambda layer, x, state: jax.vmap(layer, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(x, state)  # noqa: E731
+        for step in arrays["x"]:
+            _, state = mapped(layer, step, state)
+        running_mean, running_var = state.get(layer.ema_state_index)
+        y, _ = mapped(eqx.nn.inference_mode(layer), arrays["x"][0], state)
+        return {"running_mean": running_mean, "running_var": running_var, "y": y}
+
+
+class Dropout(layers.Dropout):
+    def draw(self, draw):
+        return d.dropout(draw)
+
+    def answer(self, c, arrays):
+        return {"y": eqx.nn.Dropout(c["rate"], inference=not c["training"])(arrays["x"], key=KEY)}
+
+
+class Sequential(layers.Sequential):
+    def draw(self, draw):
+        return d.sequential(draw, self.residual)
+
+    def net(self, c, arrays):
+        def linear(number, size, out):
+            make = lambda: eqx.nn.Linear(size, out, c["bias"], key=KEY)  # noqa: E731
+            return with_arrays(make, weight=arrays[f"weight{number}"], bias=arrays.get(f"bias{number}"))
+
+        between = eqx.nn.Identity() if c["activation"] == "identity" else eqx.nn.Lambda(getattr(jax.nn, c["activation"]))
+        return eqx.nn.Sequential([linear(0, c["in"], c["hidden"]), between, linear(2, c["hidden"], c["out"])])
+
+    def answer(self, c, arrays):
+        return {"y": over_batch(self.net(c, arrays), arrays["x"], 1)}
+
+
+class Residual(layers.Residual, Sequential):
+    def answer(self, c, arrays):
+        net = self.net(c, arrays)
+        return {"y": over_batch(lambda x: x + net(x), arrays["x"], 1)}
+
+
+class Bidirectional(layers.Bidirectional):
+    cells = {"lstm": LSTM, "gru": GRU}
+
+    def draw(self, draw):
+        c = {**d.bidirectional(draw), "bias": draw.chance(0.8), "one_step": False}
+        return {**c, "reset": "after"} if c["cell"] == "gru" else c
+
+    def answer(self, c, arrays):
+        return self.run(c, arrays, self.cells[c["cell"]]().answer, jnp)
+
+
+LAYERS = [
+    Conv,
+    ConvTranspose,
+    BatchNorm,
+    LayerNorm,
+    RMSNorm,
+    GroupNorm,
+    LSTM,
+    GRU,
+    Bidirectional,
+    Linear,
+    Embed,
+    Pool,
+    AdaptivePool,
+    GlobalPool,
+    Dropout,
+    Sequential,
+    Residual,
+]

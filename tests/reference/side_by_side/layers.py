@@ -27,7 +27,12 @@ class Linearly:
 def spatial(c, channels, extent=None):
     """The axes of one item, in the configuration's layout."""
     extent = c["extent"] if extent is None else extent
-    return [*extent, channels] if c.get("layout") == "last" else [channels, *extent]
+    return in_layout(c, channels, extent)
+
+
+def in_layout(c, channel, values):
+    """A number per axis of one item, in the configuration's layout: the channels' and the spatial ones."""
+    return [*values, channel] if c.get("layout") == "last" else [channel, *values]
 
 
 def nn_padding(c):
@@ -328,6 +333,9 @@ class Attend(Linearly):
 class Pool:
     name = "pool"
 
+    def kind(self, c):
+        return type(self).__name__.replace("Pool", f"{c['kind'].title()}Pool")
+
     def arrays(self, c, draw):
         return {"x": draw.values((*c["batch"], *spatial(c, c["channels"])), c["values"])}
 
@@ -345,7 +353,7 @@ class Pool:
     def bound(self, c, arrays, outputs, reference):
         if c["kind"] != "avg":
             return {"y": 0}
-        terms = int(np.prod(c["window"] if "window" in c else c["extent"]))
+        terms = int(np.prod(c["window"] if "window" in c else c["extent"], dtype=int))
         return {"y": (terms + ROUNDINGS) * eps(c) * np.abs(reference({"x": np.abs(arrays["x"])})["y"])}
 
 
@@ -377,6 +385,14 @@ class Recurrent:
     def words(self, c):
         return {name: c[name] for name in ("input_size", "hidden_size", "one_step", "forget_bias", "reset") if name in c}
 
+    def kind(self, c):
+        return type(self).__name__ + ("Cell" if c.get("one_step") else "")
+
+    def bound(self, c, arrays, outputs, reference):
+        x, resets = self.steps(c, arrays)
+        _, off, off_states = self.walk(c, arrays, x, np.zeros_like(x), resets)
+        return {"y": self.as_answered(c, off), **off_states}
+
     def steps(self, c, arrays):
         """Sequences as (T, B, D) and (T, B, 1), whatever the leading axes, in double."""
         shape = (int(np.prod(c["batch"], dtype=int)), 1 if c.get("one_step") else c["steps"])
@@ -399,31 +415,31 @@ class LSTM(Recurrent):
     gates = 4
     states = ("hidden", "cell")
 
-    def bound(self, c, arrays, outputs, reference):
+    def walk(self, c, arrays, x, off_x, resets):
         """Runs the recurrence in double with the error that each step may add: sigmoid moves by a quarter of its argument, tanh by it, and
-        two values of theirs lie no more than 2 apart."""
-        x, resets = self.steps(c, arrays)
+        two values of theirs lie no more than 2 apart. `off_x` is how far the inputs do. Returns y, and how far y and the states do."""
         w, v = arrays["weight_ih"].astype(float), arrays["weight_hh"].astype(float)
         bias = arrays.get("bias", np.zeros(len(w))) + np.repeat([0, c.get("forget_bias", 0), 0, 0], c["hidden_size"])
         h, cell = arrays["hidden"].astype(float), arrays["cell"].astype(float)
         off_h, off_c = np.zeros(h.shape), np.zeros(h.shape)
         few = ROUNDINGS * eps(c)
         terms = (c["input_size"] + c["hidden_size"] + ROUNDINGS) * eps(c)
-        off = []
-        for step, reset in zip(x, resets):
+        y, off = [], []
+        for step, off_step, reset in zip(x, off_x, resets):
             h, cell, off_h, off_c = (np.where(reset, 0, each) for each in (h, cell, off_h, off_c))
             i, f, g, o = np.split(step @ w.T + h @ v.T + bias, 4, -1)
             size = np.abs(step) @ np.abs(w).T + np.abs(h) @ np.abs(v).T + np.abs(bias)
-            ei, ef, eg, eo = np.split(terms * size + off_h @ np.abs(v).T, 4, -1)
+            ei, ef, eg, eo = np.split(terms * size + off_step @ np.abs(w).T + off_h @ np.abs(v).T, 4, -1)
             i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
             ei, ef, eg, eo = (np.minimum(each, 2) + few for each in (ei / 4, ef / 4, eg, eo / 4))
             off_c = (f + ef) * off_c + ef * np.abs(cell) + (i + ei) * eg + ei * np.abs(g) + few * (np.abs(cell) + 1)
             cell = f * cell + i * g
             off_h = np.minimum((o + eo) * (off_c + few) + eo + few, 2)
             h = o * np.tanh(cell)
+            y.append(h)
             off.append(off_h)
-        y = np.array(off).reshape(len(x), *h.shape)
-        return {"y": self.as_answered(c, y), "hidden": off_h, "cell": off_c}
+        shape = len(x), *h.shape
+        return np.reshape(y, shape), np.reshape(off, shape), {"hidden": off_h, "cell": off_c}
 
 
 class GRU(Recurrent):
@@ -437,8 +453,7 @@ class GRU(Recurrent):
             arrays["bias_n"] = draw.values(c["hidden_size"], c["values"])
         return arrays
 
-    def bound(self, c, arrays, outputs, reference):
-        x, resets = self.steps(c, arrays)
+    def walk(self, c, arrays, x, off_x, resets):
         w, v = arrays["weight_ih"].astype(float), arrays["weight_hh"].astype(float)
         bias, bias_n = arrays.get("bias", np.zeros(len(w))), arrays.get("bias_n", np.zeros(c["hidden_size"]))
         h = arrays["hidden"].astype(float)
@@ -447,26 +462,241 @@ class GRU(Recurrent):
         terms = (c["input_size"] + c["hidden_size"] + ROUNDINGS) * eps(c)
         gates = 2 * c["hidden_size"]
         vn = v[gates:]
-        off = []
-        for step, reset in zip(x, resets):
+        y, off = [], []
+        for step, off_step, reset in zip(x, off_x, resets):
             h, off_h = np.where(reset, 0, h), np.where(reset, 0, off_h)
             inputs, size = step @ w.T + bias, np.abs(step) @ np.abs(w).T + np.abs(bias)
+            off_inputs = terms * size + off_step @ np.abs(w).T
             r, z = np.split(sigmoid(inputs[:, :gates] + h @ v[:gates].T), 2, -1)
-            moved = terms * (size[:, :gates] + np.abs(h) @ np.abs(v[:gates]).T) + off_h @ np.abs(v[:gates]).T
+            moved = off_inputs[:, :gates] + terms * np.abs(h) @ np.abs(v[:gates]).T + off_h @ np.abs(v[:gates]).T
             er, ez = np.split(np.minimum(moved / 4, 1) + few, 2, -1)
             if c["reset"] == "before":
                 gated = r * h
                 off_gated = (r + er) * off_h + er * np.abs(h) + few
                 n = inputs[:, gates:] + gated @ vn.T
-                en = terms * (size[:, gates:] + np.abs(gated) @ np.abs(vn).T) + off_gated @ np.abs(vn).T
+                en = off_inputs[:, gates:] + terms * np.abs(gated) @ np.abs(vn).T + off_gated @ np.abs(vn).T
             else:
                 hidden = h @ vn.T + bias_n
                 off_hidden = terms * (np.abs(h) @ np.abs(vn).T + np.abs(bias_n)) + off_h @ np.abs(vn).T
                 n = inputs[:, gates:] + r * hidden
-                en = terms * size[:, gates:] + (r + er) * off_hidden + er * np.abs(hidden) + few * np.abs(hidden)
+                en = off_inputs[:, gates:] + (r + er) * off_hidden + er * np.abs(hidden) + few * np.abs(hidden)
             n, en = np.tanh(n), np.minimum(en, 2) + few
             off_h = np.minimum((1 - z + ez) * en + (z + ez) * off_h + ez * (np.abs(n) + np.abs(h)) + few, 2)
             h = (1 - z) * n + z * h
+            y.append(h)
             off.append(off_h)
-        y = np.array(off).reshape(len(x), *h.shape)
-        return {"y": self.as_answered(c, y), "hidden": off_h}
+        shape = len(x), *h.shape
+        return np.reshape(y, shape), np.reshape(off, shape), {"hidden": off_h}
+
+
+class Bidirectional:
+    """One layer of two directions over sequences of one leading axis, or two. Directions draw and err as the cell does alone."""
+
+    name = "bidirectional"
+    cells = {"lstm": LSTM, "gru": GRU}
+
+    def directions(self, c):
+        """(layer, direction, the cell's own configuration)."""
+        for layer in range(c["layers"]):
+            size = c["input_size"] if layer == 0 else 2 * c["hidden_size"]
+            for direction in ("forward", "backward"):
+                yield layer, direction, {**c, "input_size": size}
+
+    def arrays(self, c, draw):
+        arrays = {}
+        for layer, direction, cell in self.directions(c):
+            for name, array in self.cells[c["cell"]]().arrays(cell, draw).items():
+                if name != "x":
+                    arrays[f"{layer}_{direction}_{name}"] = array
+                elif layer == 0:
+                    arrays["x"] = array
+        return arrays
+
+    def of_direction(self, arrays, layer, direction):
+        start = f"{layer}_{direction}_"
+        return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+    def words(self, c):
+        return {name: c[name] for name in ("layers", "cell", "reset") if name in c}
+
+    def run(self, c, arrays, direction_of, jnp):
+        """`direction_of(cell's configuration, its arrays with x)` answers {"y", states…} for the sequence it is given."""
+        outputs, x = {}, arrays["x"]
+        for layer in range(c["layers"]):
+            sides = []
+            for at, direction, cell in self.directions(c):
+                if at == layer:
+                    ahead = direction == "forward"
+                    own = {**self.of_direction(arrays, layer, direction), "x": x if ahead else x[:, ::-1]}
+                    answer = direction_of(cell, own)
+                    y = answer.pop("y")
+                    sides.append(y if ahead else y[:, ::-1])
+                    outputs.update({f"{layer}_{direction}_{name}": state for name, state in answer.items()})
+            x = jnp.concatenate(sides, -1)
+        return {"y": x, **outputs}
+
+    def bound(self, c, arrays, outputs, reference):
+        bounds = {}
+        x = arrays["x"].swapaxes(0, 1).astype(float)
+        off_x = np.zeros_like(x)
+        resets = np.zeros((*x.shape[:2], 1), bool)
+        for layer in range(c["layers"]):
+            sides = []
+            for at, direction, cell in self.directions(c):
+                if at == layer:
+                    step = 1 if direction == "forward" else -1
+                    own = self.of_direction(arrays, layer, direction)
+                    y, off, states = self.cells[c["cell"]]().walk(cell, own, x[::step], off_x[::step], resets)
+                    sides.append((y[::step], off[::step]))
+                    bounds.update({f"{layer}_{direction}_{name}": state for name, state in states.items()})
+            x, off_x = (np.concatenate(side, -1) for side in zip(*sides))
+        return {"y": off_x.swapaxes(0, 1), **bounds}
+
+
+class GlobalPool(Pool):
+    name = "global_pool"
+
+    def words(self, c):
+        return {"axes": c["axes"], "kind": c["kind"], "layout": c.get("layout", "first")}
+
+
+class Dropout:
+    """In inference, or in training at a rate of 0: which elements are dropped is each library's own."""
+
+    name = "dropout"
+
+    def arrays(self, c, draw):
+        return {"x": draw.values(c["batch"], c["values"])}
+
+    def words(self, c):
+        return {"rate": c["rate"], "training": c["training"]}
+
+    def bound(self, c, arrays, outputs, reference):
+        return {"y": 0}
+
+
+class Sequential:
+    """Linear, an activation that moves by no more than 1.1 of its argument, Linear."""
+
+    name = "sequential"
+    residual = False
+
+    def arrays(self, c, draw):
+        arrays = {
+            "x": draw.values((*c["batch"], c["in"]), c["values"]),
+            "weight0": draw.values((c["hidden"], c["in"]), c["values"]),
+            "weight2": draw.values((c["out"], c["hidden"]), c["values"]),
+        }
+        if c["bias"]:
+            arrays["bias0"] = draw.values(c["hidden"], c["values"])
+            arrays["bias2"] = draw.values(c["out"], c["values"])
+        return arrays
+
+    def words(self, c):
+        return {**{name: c[name] for name in ("in", "hidden", "out", "activation")}, "residual": self.residual}
+
+    def bound(self, c, arrays, outputs, reference):
+        x, first, second = arrays["x"], arrays["weight0"].T, arrays["weight2"].T
+        few = ROUNDINGS * eps(c)
+        z = x @ first + arrays.get("bias0", 0)
+        size = np.abs(x) @ np.abs(first) + np.abs(arrays.get("bias0", 0))
+        off = 1.1 * (c["in"] + ROUNDINGS) * eps(c) * size + few * (np.abs(z) + 1)
+        size = (np.abs(z) + off) @ np.abs(second) + np.abs(arrays.get("bias2", 0))
+        return {"y": off @ np.abs(second) + (c["hidden"] + ROUNDINGS) * eps(c) * size + few * (np.abs(x) if self.residual else 0)}
+
+
+class Residual(Sequential):
+    residual = True
+
+
+class Softmax:
+    """x (…, C), now and then with -∞ and other values that are no numbers."""
+
+    name = "softmax"
+    logarithm = False
+
+    def arrays(self, c, draw):
+        return {"x": special(c, draw, draw.values((*c["batch"], c["size"]), c["values"]) * c["spread"])}
+
+    def words(self, c):
+        return {"logarithm": self.logarithm}
+
+    def bound(self, c, arrays, outputs, reference):
+        """The sum of C powers, each of an argument that is rounded once, is off by a part of C + 1 + |x - max|; so is the quotient, and so
+        far off is the logarithm."""
+        x = arrays["x"]
+        with np.errstate(invalid="ignore", over="ignore"):
+            shifted = np.abs(x - np.max(x, -1, keepdims=True, initial=-np.inf))
+            size = np.where(np.isfinite(shifted), shifted, 0)
+            total = c["size"] + ROUNDINGS + np.minimum(np.max(size, -1, keepdims=True, initial=0), 700)
+            y = np.abs(outputs["y"].astype(float))
+            return {"y": eps(c) * (total + size) * (1 + y if self.logarithm else y) + tiny(c)}
+
+
+class LogSoftmax(Softmax):
+    logarithm = True
+
+
+def tiny(c):
+    """What may be taken for 0: XLA flushes what lies below the smallest normal number."""
+    return 4 * np.finfo(c["dtype"]).tiny
+
+
+def special(c, draw, x):
+    """x with a zero, an infinity or a NaN in some places."""
+    if c["special"]:
+        strange = draw.engine.choice([0.0, -0.0, np.inf, -np.inf, np.nan], x.shape)
+        x = np.where(draw.engine.random(x.shape) < 0.2, strange, x)
+    return x
+
+
+def sigma(x):
+    """How much sigmoid moves when its argument does."""
+    return sigmoid(x) * (1 - sigmoid(x))
+
+
+# What a rounding of the argument or of a part of the result moves, by x and y: |x f'(x)|, and the largest part where parts cancel.
+SENSITIVE = {
+    "hard_sigmoid": lambda x, y: (np.abs(x) + 3) / 6,
+    "hard_silu": lambda x, y: np.abs(x) * (np.abs(x) + 3) / 6,
+    "elu": lambda x, y: np.abs(x) * np.exp(np.minimum(x, 0)),
+    "selu": lambda x, y: 1.8 * np.abs(x) * np.exp(np.minimum(x, 0)),
+    "gelu": lambda x, y: x * x * (np.abs(y) + np.exp(-x * x / 2)),
+    "gelu_tanh": lambda x, y: np.abs(x) + np.abs(x) ** 2 * (1 + x * x) * sigma(1.6 * x * (1 + 0.045 * x * x)),
+    "sigmoid": lambda x, y: np.abs(x) * sigma(x),
+    "log_sigmoid": lambda x, y: np.abs(x) * sigmoid(-x),
+    "tanh": lambda x, y: np.abs(x) * (1 - y * y),
+    "silu": lambda x, y: x * x * sigma(x),
+    "softplus": lambda x, y: np.abs(x) * sigmoid(x),
+    "mish": lambda x, y: np.abs(x) * (1 + np.abs(x)) * sigmoid(x),
+}
+ACTIVATIONS = sorted({*SENSITIVE, "identity", "relu", "relu6", "leaky_relu", "hard_tanh", "softsign"})
+
+
+def jax_name(c):
+    """The name of a function in jax.nn, which brainstate keeps, and its options."""
+    name = {"gelu_tanh": "gelu", "softsign": "soft_sign"}.get(c["activation"], c["activation"])
+    options = {"approximate": c["activation"] == "gelu_tanh"} if name == "gelu" else {}
+    return name, options | {option: c[option] for option in ("negative_slope", "alpha") if option in c}
+
+
+class Activation:
+    """Functions of one element, over any axes."""
+
+    name = "activation"
+    kinds = len(ACTIVATIONS)
+
+    def kind(self, c):
+        return c["activation"]
+
+    def arrays(self, c, draw):
+        return {"x": special(c, draw, draw.values(c["batch"], c["values"]) * c["spread"])}
+
+    def words(self, c):
+        return {name: c[name] for name in ("activation", "negative_slope", "alpha") if name in c}
+
+    def bound(self, c, arrays, outputs, reference):
+        x, y = arrays["x"], outputs["y"].astype(float)
+        with np.errstate(all="ignore"):
+            moved = np.abs(SENSITIVE.get(c["activation"], lambda x, y: 0)(x, y)) * max(c.get("alpha", 1), 1)
+            return {"y": ROUNDINGS * eps(c) * (np.abs(y) + moved) + tiny(c) * (1 + np.where(np.isfinite(x), np.abs(x), 0))}

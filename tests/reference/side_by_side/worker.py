@@ -98,64 +98,110 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 
-def run(library, layers, count, seed, driver_path, case):
-    blocks = kernel_blocks(driver_path)
-    addresses = np.array(sorted(blocks), dtype=np.uint64)
-    module = importlib.import_module(f".{library}_layers", __package__)
-    driver = Driver(driver_path)
-    for make in module.LAYERS:
-        name = make.__name__
-        if layers and name not in layers:
-            continue
-        pair = Pair(make(), driver)
-        key = zlib.crc32(f"{library} {name}".encode())
-        if case is not None:
-            try:
-                say(found=pair.compare(case["config"], case["seed"])[0])
-            except Refused as error:
-                say(found=f"the library itself refuses: {error}")
-            continue
-        begin = time.process_time()
-        seen, lines, options, refused = set(), collections.Counter(), collections.Counter(), collections.Counter()
-        worst, found, index = 0, 0, 0
-        while len(seen) < count and index < 4 * count + 50:
-            index += 1
-            config = pair.layer.draw(draw.Draw(seed, key, index))
-            text = json.dumps(config, sort_keys=True)
-            if text in seen:
+def kind_of(layer, config):
+    """The layer of nn that answers: MaxPool where the program's is Pool."""
+    return layer.kind(config) if hasattr(layer, "kind") else type(layer).__name__
+
+
+class Worker:
+    def __init__(self, library, driver_path, seed):
+        self.library, self.seed = library, seed
+        blocks = kernel_blocks(driver_path)
+        self.addresses = np.array(sorted(blocks), dtype=np.uint64)
+        self.blocks = blocks
+        self.driver = Driver(driver_path)
+        module = importlib.import_module(f".{library}_layers", __package__)
+        self.layers = {make.__name__: make for make in module.LAYERS}
+
+    def lines(self):
+        """The lines of kernels that the driver's last answer ran through."""
+        return {self.blocks[int(address)] for address in np.intersect1d(self.driver.blocks, self.addresses)}
+
+    def one(self, layer, config, seed):
+        """Runs one configuration."""
+        try:
+            say(found=Pair(self.layers[layer](), self.driver).compare(config, seed)[0])
+        except Refused as error:
+            say(found=f"the library itself refuses: {error}")
+
+    def run(self, layer, begin, count, seen, found, wanted, patience):
+        """Runs `count` configurations, drawn from index `begin` on, that are not among those `seen`; `found` disagreements are known. With
+        `wanted`, {kind: {line: count}}, "" being any line, it runs those that nn says are wanted, until none is, or `patience` draws on end
+        were not."""
+        name, pair = layer, Pair(self.layers[layer](), self.driver)
+        key = zlib.crc32(f"{self.library} {name}".encode())
+        start = time.process_time()
+        seen, new, index, idle, worst = set(seen), [], begin, 0, 0
+        kinds, refused = collections.Counter(), collections.Counter()
+        options, lines = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
+        last = begin + 4 * count + 50
+        while (index < last and len(new) < count) if wanted is None else idle < patience and any(wanted.values()):
+            index, idle = index + 1, idle + 1
+            config = pair.layer.draw(draw.Draw(self.seed, key, index))
+            mark = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+            if mark in seen:
                 continue
-            values = [seed, key, index, 1]
+            values = [self.seed, key, index, 1]
+            kind = kind_of(pair.layer, config)
+            if wanted is not None and not wanted.get(kind):
+                continue
+            if wanted is not None and "" not in wanted[kind]:
+                pair.driver.ask(pair.layer.name, pair.layer.words(config), pair.arrays(config, values), config["dtype"])
+                if self.lines().isdisjoint(wanted[kind]):
+                    continue
             try:
                 difference, part = pair.compare(config, values)
             except Refused as error:
                 refused[str(error).split("\n")[0][:70]] += 1
                 continue
-            seen.add(text)
+            seen.add(mark)
+            new.append(mark)
+            idle = 0
             worst = max(worst, part)
-            hit = np.intersect1d(driver.blocks, addresses)
-            lines.update({blocks[int(address)] for address in hit})
-            options.update(set(options_of(config)))
+            ran = self.lines()
+            kinds[kind] += 1
+            lines[kind].update(ran)
+            options[kind].update(set(options_of(config)))
+            for line in [*ran, ""] if wanted is not None else []:
+                if wanted[kind].get(line, 0) > 1:
+                    wanted[kind][line] -= 1
+                else:
+                    wanted[kind].pop(line, None)
             if difference:
                 found += 1
                 if found <= SHOWN:
                     config = shrink.shrink(config, lambda less: pair.fails(less, values))
-                    say(found=pair.fails(config, values), config=config, values=values, library=library, layer=name)
-            if index % 100 == 0:
+                    say(found=pair.fails(config, values), config=config, values=values, library=self.library, layer=name)
+            if len(new) % 100 == 0:
                 jax.clear_caches()
-                print(f"{library} {name}: {len(seen)} of {count}", file=sys.stderr)
+                print(f"{self.library} {name}: {len(new)}", file=sys.stderr)
         say(
-            library=library,
+            library=self.library,
             layer=name,
-            count=len(seen),
+            kinds=kinds,
             refused=refused,
             found_count=found,
             worst=worst,
-            seconds=time.process_time() - begin,
+            seconds=time.process_time() - start,
             lines=lines,
             options=options,
+            seen=new,
+            end=index,
         )
 
 
+def main(library, driver_path, seed):
+    """Tasks on standard input, a JSON object a line; an empty line asks for the names of the layers."""
+    worker = Worker(library, driver_path, seed)
+    for line in sys.stdin:
+        task = json.loads(line)
+        if not task:
+            say(layers={name: getattr(make, "kinds", 1) for name, make in worker.layers.items()})
+        elif "config" in task:
+            worker.one(**task)
+        else:
+            worker.run(**task)
+
+
 if __name__ == "__main__":
-    arguments = json.loads(sys.argv[1])
-    run(**arguments)
+    main(*json.loads(sys.argv[1]))

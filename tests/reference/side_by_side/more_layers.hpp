@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// nn's answers for layers that only the driver of tests/reference/differential asks: functions of elements and rows, and nets.
+
+#include <nn/nn.hpp>
+
+#include <map>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "support/answers.hpp"
+
+namespace nn::test {
+
+namespace answers {
+
+/// Calls `f` with the one of `layers` that the request names.
+void with_activation(const Request& request, const auto& f, const auto&... layers) {
+    const std::string name = request.word("activation", "identity");
+    if (!((name == layers.name.substr(4) && (f(layers), true)) || ...)) {  // behind "nn::"
+        throw std::runtime_error("request: no activation " + name);
+    }
+}
+/// With one of those that blocks and nets are tried with: each is compiled for all of them.
+void with_some_activation(const Request& request, const auto& f) {
+    with_activation(request, f, nn::identity, nn::relu, nn::silu, nn::tanh);
+}
+
+template <class T>
+void activation(const Request& request, Answer<T>& answer) {
+    const auto x = request.array<T>("x");
+    with_activation(
+        request, [&](const auto& layer) { answer.add("y", answer.of([&] { return layer(x); })); }, nn::identity, nn::relu, nn::relu6,
+        nn::LeakyRelu{{.negative_slope = request.real("negative_slope", 0.01)}}, nn::Elu{{.alpha = request.real("alpha", 1)}}, nn::selu,
+        nn::gelu, nn::gelu_tanh, nn::sigmoid, nn::log_sigmoid, nn::hard_sigmoid, nn::tanh, nn::hard_tanh, nn::silu, nn::hard_silu,
+        nn::softplus, nn::softsign, nn::mish);
+}
+
+template <class T>
+void softmax(const Request& request, Answer<T>& answer) {
+    const auto x = request.array<T>("x");
+    const bool logarithm = request.flag("logarithm", false);
+    answer.add("y", answer.of([&] { return logarithm ? nn::log_softmax(x) : nn::softmax(x); }));
+}
+
+/// In inference, or in training.
+template <class T>
+void dropout(const Request& request, Answer<T>& answer) {
+    const nn::Dropout layer({.rate = request.real("rate", 0.5)});
+    const auto x = request.array<T>("x");
+    std::mt19937 engine;
+    const bool training = request.flag("training", false);
+    answer.add("y", answer.of([&] { return training ? layer(x, nn::training(engine)) : layer(x); }));
+}
+
+template <class T>
+void global_pool(const Request& request, Answer<T>& answer) {
+    with_axes(request, [&](auto axes) {
+        const nn::GlobalPoolOptions options{.layout = request.layout()};
+        const auto x = request.array<T>("x");
+        const bool largest = request.word("kind") == "max";
+        answer.add("y",
+                   answer.of([&] { return largest ? nn::global_max_pool<axes()>(x, options) : nn::global_avg_pool<axes()>(x, options); }));
+    });
+}
+
+/// Linear, an activation, Linear, in a Sequential or, with `residual`, around a Residual.
+template <class T>
+void sequential(const Request& request, Answer<T>& answer) {
+    const auto linear = [&](const char* number, const char* in, const char* out) {
+        const std::string bias = std::string("bias") + number;
+        return nn::Linear<T>(
+            {.in_features = request.integer(in), .out_features = request.integer(out), .use_bias = request.has_array(bias)},
+            request.tensor<T, 2>(std::string("weight") + number), request.optional<T, 1>(bias));
+    };
+    const auto x = request.array<T>("x");
+    with_some_activation(request, [&](const auto& layer) {
+        const nn::Sequential net(linear("0", "in", "hidden"), layer, linear("2", "hidden", "out"));
+        if (request.flag("residual", false)) {
+            const nn::Residual around(net);
+            answer.add("y", answer.of([&] { return around(x); }));
+        } else {
+            answer.add("y", answer.of([&] { return net(x); }));
+        }
+    });
+}
+
+/// One Bidirectional, or two in a Sequential; the arrays of direction d of layer l are named "l_d_…".
+template <class T>
+void bidirectional(const Request& request, Answer<T>& answer) {
+    const auto read = [&]<class Layer>(std::type_identity<Layer>, const std::string& prefix) {
+        const auto weight_ih = request.tensor<T, 2>(prefix + "weight_ih");
+        const auto weight_hh = request.tensor<T, 2>(prefix + "weight_hh");
+        const auto bias = request.optional<T, 1>(prefix + "bias");
+        const auto inputs = static_cast<index_t>(weight_ih.shape(1));
+        const auto units = static_cast<index_t>(weight_hh.shape(1));
+        if constexpr (std::is_same_v<Layer, nn::LSTM<T>>) {
+            return Layer({.input_size = inputs, .hidden_size = units, .use_bias = bias.has_value()}, weight_ih, weight_hh, bias);
+        } else {
+            const bool before = request.word("reset") == "before";
+            return Layer({.input_size = inputs,
+                          .hidden_size = units,
+                          .use_bias = bias.has_value(),
+                          .reset = before ? nn::GRUReset::before : nn::GRUReset::after},
+                         weight_ih, weight_hh, bias, request.optional<T, 1>(prefix + "bias_n"));
+        }
+    };
+    const auto x = request.array<T>("x");
+    const auto each_array = [](const std::string& prefix, auto& state, const auto& f) {
+        f(prefix + "hidden", state.hidden);
+        if constexpr (requires { state.cell; }) {
+            f(prefix + "cell", state.cell);
+        }
+    };
+    const auto each = [&](const std::string& number, auto& state, const auto& f) {
+        each_array(number + "_forward_", state.forward, f);
+        each_array(number + "_backward_", state.backward, f);
+    };
+    const auto take = [&](const std::string& name, auto& array) { array = request.tensor<T, 2>(name); };
+    const auto give = [&](const std::string& name, auto& array) { answer.add(name, array); };
+    const auto both = [&](auto type, const std::string& number) {
+        return nn::Bidirectional(read(type, number + "_forward_"), read(type, number + "_backward_"));
+    };
+    const auto run = [&](auto type) {
+        if (request.integer("layers") == 1) {
+            const auto net = both(type, "0");
+            auto state = net.initial_state(0);
+            each("0", state, take);
+            answer.add("y", answer.of([&] { return net(x, state); }));
+            each("0", state, give);
+        } else {
+            const nn::Sequential net(both(type, "0"), both(type, "1"));
+            auto state = net.initial_state(0);
+            each("0", state.template get<0>(), take);
+            each("1", state.template get<1>(), take);
+            answer.add("y", answer.of([&] { return net(x, state); }));
+            each("0", state.template get<0>(), give);
+            each("1", state.template get<1>(), give);
+        }
+    };
+    request.word("cell") == "lstm" ? run(std::type_identity<nn::LSTM<T>>()) : run(std::type_identity<nn::GRU<T>>());
+}
+
+}  // namespace answers
+
+/// As answer_request, and for these layers.
+template <class T>
+void answer_driver_request(const Request& request, Answer<T>& answer) {
+    static const std::map<std::string, void (*)(const Request&, Answer<T>&)> layers{
+        {"activation", answers::activation<T>},   {"bidirectional", answers::bidirectional<T>}, {"dropout", answers::dropout<T>},
+        {"global_pool", answers::global_pool<T>}, {"sequential", answers::sequential<T>},       {"softmax", answers::softmax<T>}};
+    const auto found = layers.find(request.layer);
+    found == layers.end() ? answer_request(request, answer) : found->second(request, answer);
+}
+
+}  // namespace nn::test
