@@ -10,6 +10,7 @@
 
 #include "support/allocations.hpp"
 #include "support/stack.hpp"
+#include "support/stateless.hpp"
 #include "support/tensors.hpp"
 
 namespace {
@@ -40,17 +41,6 @@ struct Half {
     template <std::size_t R>
     nn::Shape<R> output_shape(const nn::Shape<R>& x) const {
         return x;
-    }
-};
-
-/// `attend` of an Embed as a layer.
-struct Attend {
-    const nn::Embed<float>& embed;
-
-    auto operator()(const auto& x) const { return embed.attend(x); }
-    template <class X, class Y>
-    void forward_into(const X& x, Y&& y, nn::Workspace& workspace) const {
-        embed.attend_into(x, std::forward<Y>(y), workspace);
     }
 };
 
@@ -179,7 +169,7 @@ TEST_CASE("a warm forward_into allocates nothing: layers without a state") {
 
     const nn::Embed<float> embed({.num_embeddings = 33, .embedding_size = 10}, rng);
     check_stateless(embed, nn::Tensor<int, 3>({2, 4, 9}, 32));
-    check_stateless(Attend{embed}, image);
+    check_stateless(nn::test::Attend<nn::Embed<float>>{embed}, image);
 
     check_stateless(nn::Residual(nn::LayerNorm<float>({.shape = 10})), image);
     check_stateless(nn::Residual(nn::Conv2d<float>({.in_channels = 4, .out_channels = 6, .kernel_size = 2}, rng),

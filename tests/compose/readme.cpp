@@ -131,6 +131,7 @@ TEST_CASE("readme: every row on other libraries' weights is a test that uses wha
     std::size_t at = readme.find(begin);
     REQUIRE(at != std::string::npos);
     std::size_t rows = 0;
+    std::size_t options = 0;
     for (at += begin.size(); readme[at] == '|'; ++rows) {
         const std::string row = readme.substr(at, readme.find('\n', at) - at);
         at += row.size() + 1;
@@ -146,6 +147,21 @@ TEST_CASE("readme: every row on other libraries' weights is a test that uses wha
             CAPTURE(conversion);
             CHECK(test.find("nn::" + conversion) != std::string::npos);
         }
+        // The options named in the cell before it, which a test may share with others.
+        std::string set = test;
+        for (const std::string shared : {"grouped_last", "two_by_three"}) {
+            if (test.find(shared) != std::string::npos) {
+                const std::size_t definition = tests.find(shared + "{");
+                REQUIRE(definition != std::string::npos);
+                set += tests.substr(definition, tests.find("};", definition) - definition);
+            }
+        }
+        for (std::size_t equals = row.find(" = "); equals < cell; equals = row.find(" = ", equals + 1)) {
+            const std::string option = row.substr(row.rfind('`', equals) + 1, equals - row.rfind('`', equals) - 1);
+            CAPTURE(option);
+            CHECK(set.find("." + option + " = ") != std::string::npos);
+            ++options;
+        }
     }
     std::size_t cases = 0;
     for (std::size_t from = tests.find("TEST_CASE(\"convert: "); from != std::string::npos;
@@ -154,6 +170,7 @@ TEST_CASE("readme: every row on other libraries' weights is a test that uses wha
     }
     CHECK(rows == cases);
     CHECK(rows > 30);
+    CHECK(options > 30);
 }
 
 TEST_CASE("readme: a layer of one's own is visited") {
