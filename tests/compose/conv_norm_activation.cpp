@@ -185,7 +185,7 @@ auto block_of_three(std::mt19937& rng) {
 
 }  // namespace
 
-TEST_CASE("ConvNormActivation: the numbers of Equinox's layers in a row, in one, two and three dimensions") {
+TEST_CASE("ConvNormActivation: the numbers of noxton, in one, two and three dimensions") {
     const auto lines = nn::test::golden_lines("compose/conv_norm_activation_expected.txt");
     REQUIRE(lines.size() == 60);
     for (const std::string& text : lines) {

@@ -47,7 +47,7 @@ void write_wav(const std::string& path, const std::vector<std::int16_t>& samples
     REQUIRE(file.write(samples.data(), static_cast<sf_count_t>(samples.size())) == static_cast<sf_count_t>(samples.size()));
 }
 
-/// What tests/reference/vad.py wrote.
+/// What tests/reference/generate.py wrote.
 struct Expected {
     Intervals speech;
     std::vector<float> probabilities;

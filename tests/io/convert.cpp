@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The table "Weights from other libraries" of README.md, row by row: a layer with converted arrays says what the other library's layer said
-// (convert_*_expected.txt, by tests/reference/convert.py). Everything is in double. A test bears the name of its row.
+// (convert_*_expected.txt, by tests/reference/generate.py). Everything is in double. A test bears the name of its row.
 
 #include <array>
 #include <cstddef>
@@ -24,7 +24,7 @@ using nn::Tensor;
 using nn::test::error_of;
 using T1 = Tensor<double, 1>;
 
-/// Arrays filled in the order in which tests/reference/convert.py fills them.
+/// Arrays filled in the order in which tests/reference/golden/convert.py fills them.
 class Arrays {
 public:
     template <class... I>

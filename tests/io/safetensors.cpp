@@ -111,7 +111,7 @@ bool same(const Tensor<T, R>& a, const Tensor<T, R>& b) {
            std::equal(a.begin(), a.end(), b.begin(), [](const T& x, const T& y) { return std::memcmp(&x, &y, sizeof(T)) == 0; });
 }
 
-/// -1, -0.75, -0.5, … as tests/reference/safetensors_golden.py counts.
+/// -1, -0.75, -0.5, … as tests/reference/golden/safetensors_files.py counts.
 template <class T, std::size_t R>
 Tensor<T, R> steps(const std::array<std::size_t, R>& shape) {
     Tensor<T, R> tensor(shape);
@@ -173,7 +173,7 @@ Net trained() {
     return net;
 }
 
-/// One tensor of each kind that nn writes: tests/reference/safetensors_golden.py has the same.
+/// One tensor of each kind that nn writes: tests/reference/golden/safetensors_files.py has the same.
 struct Everything {
     nn::Conv1d<float> conv{{.in_channels = 1, .out_channels = 2, .kernel_size = 3}, steps<float, 3>({2, 1, 3}), steps<float, 1>({2})};
     Tensor<double, 2> wide = steps<double, 2>({2, 2});

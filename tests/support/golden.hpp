@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The other half of tests/reference/compose.py: arrays filled from a running counter, and lines of numbers read back.
+// The other half of tests/reference/golden/text.py: arrays filled from a running counter, and lines of numbers read back.
 
 #include <cstddef>
 #include <fstream>
@@ -34,6 +34,7 @@ class GoldenLine {
 public:
     explicit GoldenLine(const std::string& text) : text_(text) {}
 
+    std::string word() { return next<std::string>(); }
     index_t integer() { return next<index_t>(); }
     Extents integers(std::size_t count) {
         Extents values;

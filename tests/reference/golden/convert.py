@@ -1,46 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What other libraries' layers say with arrays in their own layouts, for tests/io/convert.cpp; and a file that torch wrote, for tests/io/load.cpp.
+"""What other libraries' layers say with arrays in their own layouts, for tests/io/convert.cpp; and files that torch wrote, for
+tests/io/load.cpp.
 
-    pip install equinox==0.13.8 jax-blox==0.1.6 brainstate==0.5.4 keras==3.15.1 jax==0.10.2 numpy==2.4.6
-    for library in equinox blox brainstate keras; do
-        python tests/reference/convert.py $library > tests/io/convert_${library}_expected.txt
-    done
-    pip install torch safetensors==0.8.0                                               # recorded with torch 1.13.0
-    python tests/reference/convert.py torch > tests/io/convert_torch_expected.txt
-    python tests/reference/convert.py torch_file                                       # writes tests/io/torch.safetensors
-
-A line is the name of a layer and the arrays that come out of it, in float64. The arrays of a layer, then its input are filled from one running
-counter q with ((7 q mod 11) - 5) / 10, row-major, in the order of the calls of `fill`; the tests do the same.
+A line is the name of a layer and the arrays that come out of it. The arrays of a layer, then its input are filled in the order of the calls
+of `fill`.
 """
-
-import os
-import pathlib
-import sys
 
 import numpy as np
 
-
-class Fill:
-    """The running counter."""
-
-    def __init__(self):
-        self.q = 0
-
-    def __call__(self, *shape):
-        q = self.q + np.arange(np.prod(shape, dtype=int))
-        self.q += q.size
-        return (((7 * q % 11) - 5) / 10).reshape(shape)
+from .text import Fill, row
 
 
-def row(name, *arrays):
-    words = [name]
-    for array in map(np.asarray, arrays):
-        words += [str(array.ndim)] + [str(extent) for extent in array.shape]
-        words += [f"{value:.13g}" for value in np.ravel(array)]
-    print(*words)
-
-
-def torch_rows():
+def convert_torch():
     import torch
 
     torch.set_default_dtype(torch.float64)
@@ -49,13 +20,13 @@ def torch_rows():
         """The parameters and statistics in the order of the state dict."""
         for array in module.state_dict().values():
             if array.is_floating_point():
-                array.copy_(torch.from_numpy(fill(*array.shape)))
+                array.copy_(torch.from_numpy(fill(array.shape)))
         return module
 
     def infer(name, module, *extents):
         fill = Fill()
         filled(module, fill).eval()
-        row(name, module(torch.from_numpy(fill(*extents))).detach())
+        row(name, module(torch.from_numpy(fill(extents))).detach())
 
     infer("Conv2d", torch.nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2), 2, 4, 6, 5)
     infer("Conv2d_reflect", torch.nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), 2, 2, 5, 4)
@@ -72,7 +43,7 @@ def torch_rows():
     fill = Fill()
     norm = torch.nn.BatchNorm2d(3)
     norm.weight.data, norm.bias.data = torch.from_numpy(fill(3)), torch.from_numpy(fill(3))
-    x = torch.from_numpy(fill(2, 3, 4, 2))
+    x = torch.from_numpy(fill((2, 3, 4, 2)))
     row("BatchNorm2d", norm(x).detach(), norm.running_mean, norm.running_var, norm.eval()(x).detach())
 
     fill = Fill()
@@ -82,7 +53,7 @@ def torch_rows():
     def recurrent(name, module, *extents):
         fill = Fill()
         filled(module, fill)
-        row(name, module(torch.from_numpy(fill(*extents)))[0].detach())
+        row(name, module(torch.from_numpy(fill(extents)))[0].detach())
 
     for cell in (torch.nn.LSTM, torch.nn.GRU):
         for layers in (1, 2):
@@ -94,13 +65,12 @@ def torch_rows():
     recurrent("LSTMCell", torch.nn.LSTMCell(3, 2), 4, 3)
     fill = Fill()
     cell = filled(torch.nn.GRUCell(3, 2), fill)
-    row("GRUCell", cell(torch.from_numpy(fill(4, 3))).detach())
+    row("GRUCell", cell(torch.from_numpy(fill((4, 3)))).detach())
 
 
-def torch_file():
-    """A network as PyTorch's users write one, its state dict in a file, and beside it what it says."""
+def network(seed):
+    """A network as PyTorch's users write one, trained a little, an input and its answer."""
     import torch
-    from safetensors.torch import save_file
 
     class Net(torch.nn.Module):
         def __init__(self):
@@ -115,41 +85,47 @@ def torch_file():
             x = torch.relu(self.bn1(self.conv1(x.transpose(1, 2))))
             return self.fc(self.lstm(self.up(x).transpose(1, 2))[0])
 
-    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float32)
+    torch.manual_seed(seed)
     net = Net()
     for _ in range(3):
         net(torch.randn(4, 6, 2))  # statistics
     net.eval()
     x = torch.randn(2, 6, 2)
     with torch.no_grad():
-        y = net(x)
-    folder = pathlib.Path(__file__).parent.parent / "io"
-    save_file(net.state_dict(), folder / "torch.safetensors")
-    save_file({"x": x, "y": y}, folder / "torch_answer.safetensors")
+        return net, x, net(x)
 
 
-def jax_ready():
+def torch(seed):
+    """The state dict."""
+    from safetensors.torch import save
+
+    return save(network(seed)[0].state_dict())
+
+
+def torch_answer(seed):
+    from safetensors.torch import save
+
+    _, x, y = network(seed)
+    return save({"x": x, "y": y})
+
+
+def convert_equinox():
     import jax
-
-    jax.config.update("jax_enable_x64", True)
-    return jax, jax.numpy
-
-
-def equinox_rows():
-    jax, jnp = jax_ready()
+    import jax.numpy as jnp
     import equinox as eqx
 
     key = jax.random.key(0)
 
     def filled(layer, fill, names):
         for name in names:
-            layer = eqx.tree_at(lambda l: getattr(l, name), layer, jnp.asarray(fill(*getattr(layer, name).shape)))
+            layer = eqx.tree_at(lambda l: getattr(l, name), layer, jnp.asarray(fill(getattr(layer, name).shape)))
         return layer
 
     def infer(name, layer, names, *extents):
         fill = Fill()
         layer = filled(layer, fill, names)
-        row(name, jax.vmap(layer)(jnp.asarray(fill(*extents))))
+        row(name, jax.vmap(layer)(jnp.asarray(fill(extents))))
 
     both = ("weight", "bias")
     infer("Conv2d", eqx.nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 2), (1, 2), 2, key=key), both, 2, 4, 6, 5)
@@ -171,7 +147,7 @@ def equinox_rows():
     norm = filled(norm, fill, both)
     mean, var = jnp.asarray(fill(3)), jnp.asarray(1 + fill(3))
     state = state.set(norm.ema_first_time_index, jnp.asarray(False)).set(norm.ema_state_index, (mean, var))
-    x = jnp.asarray(fill(2, 3, 4))
+    x = jnp.asarray(fill((2, 3, 4)))
     run = lambda layer: jax.vmap(layer, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
     _, trained = run(norm)(x, state)
     row("BatchNorm", run(eqx.nn.inference_mode(norm))(x, state)[0], *trained.get(norm.ema_state_index))
@@ -180,7 +156,7 @@ def equinox_rows():
     cell = filled(eqx.nn.LSTMCell(3, 2, key=key), fill, ("weight_ih", "weight_hh", "bias"))
     h = (jnp.zeros(2), jnp.zeros(2))
     y = []
-    for step in jnp.asarray(fill(4, 3)):
+    for step in jnp.asarray(fill((4, 3))):
         h = cell(step, h)
         y.append(h[0])
     row("LSTMCell", jnp.stack(y))
@@ -189,14 +165,15 @@ def equinox_rows():
     cell = filled(eqx.nn.GRUCell(3, 2, key=key), fill, ("weight_ih", "weight_hh", "bias", "bias_n"))
     h = jnp.zeros(2)
     y = []
-    for step in jnp.asarray(fill(4, 3)):
+    for step in jnp.asarray(fill((4, 3))):
         h = cell(step, h)
         y.append(h)
     row("GRUCell", jnp.stack(y))
 
 
-def blox_rows():
-    jax, jnp = jax_ready()
+def convert_blox():
+    import jax
+    import jax.numpy as jnp
     import blox as bx
 
     def made(make, names, extents, call=lambda layer, params, x: layer(params, x)):
@@ -211,8 +188,8 @@ def blox_rows():
                 params[path] = params[path].replace(value=params[path].value.astype(float))
         for name in names:
             path = ("net", "layer", *name.split("."))
-            params[path] = params[path].replace(value=jnp.asarray(fill(*params[path].value.shape)))
-        return layer, params.locked(), jnp.asarray(fill(*extents))
+            params[path] = params[path].replace(value=jnp.asarray(fill(params[path].value.shape)))
+        return layer, params.locked(), jnp.asarray(fill(extents))
 
     def infer(name, make, names, *extents):
         layer, params, x = made(make, names, extents)
@@ -244,25 +221,26 @@ def blox_rows():
         layer, params, x = made(make, names, (2, 4, 3), apply)
         row(name, layer.apply(params, x)[0][0])
 
-    x = jnp.asarray(Fill()(2, 6, 5, 2))
+    x = jnp.asarray(Fill()((2, 6, 5, 2)))
     row("avg_pool", bx.avg_pool(x, (3, 3), (2, 2), "SAME"))
     row("max_pool", bx.max_pool(x, (3, 3), (2, 2), "SAME"))
 
 
-def brainstate_rows():
-    jax, jnp = jax_ready()
+def convert_brainstate():
+    import jax
+    import jax.numpy as jnp
     import brainstate as bs
 
     bs.environ.set(precision=64, fit=False)
     zeros = bs.nn.init.ZeroInit()
 
     def fill_state(state, fill, names):
-        state.value = {**state.value, **{name: jnp.asarray(fill(*state.value[name].shape)) for name in names}}
+        state.value = {**state.value, **{name: jnp.asarray(fill(state.value[name].shape)) for name in names}}
 
     def infer(name, layer, names, *extents):
         fill = Fill()
         fill_state(layer.scale if isinstance(layer, bs.nn.RMSNorm) else layer.weight, fill, names)
-        row(name, layer(jnp.asarray(fill(*extents))))
+        row(name, layer(jnp.asarray(fill(extents))))
 
     affine = ("weight", "bias")
     infer("Conv2d", bs.nn.Conv2d((6, 5, 4), 6, (3, 2), (2, 1), rhs_dilation=(1, 2), groups=2, b_init=zeros), affine, 2, 6, 5, 4)
@@ -276,7 +254,7 @@ def brainstate_rows():
     fill = Fill()
     norm = bs.nn.BatchNorm2d((3, 2, 4))
     fill_state(norm.weight, fill, ("scale", "bias"))
-    x = jnp.asarray(fill(2, 3, 2, 4))
+    x = jnp.asarray(fill((2, 3, 2, 4)))
     with bs.environ.context(fit=True):
         y = norm(x)
     row("BatchNorm2d", y, norm.running_mean.value, norm.running_var.value, norm(x))
@@ -285,14 +263,12 @@ def brainstate_rows():
         fill = Fill()
         for part in parts:
             fill_state(getattr(cell, part).weight, fill, affine)
-        x = jnp.asarray(fill(2, 4, 3))
+        x = jnp.asarray(fill((2, 4, 3)))
         cell.init_state(2)
         row(name, jnp.stack([cell(x[:, t]) for t in range(4)], 1))
 
 
-def keras_rows():
-    os.environ["KERAS_BACKEND"] = "jax"
-    jax_ready()
+def convert_keras():
     import keras
 
     keras.config.set_floatx("float64")
@@ -301,8 +277,8 @@ def keras_rows():
     def infer(name, layer, *extents):
         fill = Fill()
         layer.build(extents)
-        layer.set_weights([fill(*weight.shape) for weight in layer.weights])
-        row(name, layer(fill(*extents)))
+        layer.set_weights([fill(weight.shape) for weight in layer.weights])
+        row(name, layer(fill(extents)))
 
     layers = keras.layers
     infer("Conv2D", layers.Conv2D(6, (3, 2), (2, 1), "same", groups=2), 2, 6, 5, 4)
@@ -316,10 +292,6 @@ def keras_rows():
     norm = layers.BatchNormalization()
     norm.build((2, 3, 4))
     norm.set_weights([fill(4), fill(4), np.zeros(4), np.ones(4)])
-    x = fill(2, 3, 4)
+    x = fill((2, 3, 4))
     row("BatchNormalization", norm(x, training=True), norm.moving_mean, norm.moving_variance, norm(x, training=False))
 
-
-if __name__ == "__main__":
-    sections = {"torch": torch_rows, "equinox": equinox_rows, "blox": blox_rows, "brainstate": brainstate_rows, "keras": keras_rows}
-    {**sections, "torch_file": torch_file}[sys.argv[1]]()

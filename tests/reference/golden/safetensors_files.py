@@ -1,19 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Files that the Python library safetensors wrote, for tests/io/safetensors.cpp.
-
-    pip install safetensors==0.8.0 numpy==2.4.6 ml_dtypes==0.6.0
-    python tests/reference/safetensors_golden.py            # writes golden.safetensors and golden_net.safetensors into tests/io
-    python tests/reference/safetensors_golden.py FILE…      # shows what the library reads in files that nn wrote
-"""
-
-import pathlib
-import sys
+"""Files that the Python library safetensors wrote, for tests/io/safetensors.cpp."""
 
 import ml_dtypes
 import numpy as np
-from safetensors.numpy import load_file, save_file
-
-FOLDER = pathlib.Path(__file__).parent.parent / "io"
+from safetensors.numpy import save
 
 
 def steps(shape, dtype):
@@ -21,13 +11,15 @@ def steps(shape, dtype):
     return (np.arange(np.prod(shape, dtype=int)) / 4 - 1).reshape(shape).astype(dtype)
 
 
-def write():
-    # What nn only reads: 16-bit floats, metadata.
+def golden():
+    """What nn only reads: 16-bit floats, metadata."""
     half, brain = steps((3,), np.float16), steps((2, 1), ml_dtypes.bfloat16)
-    save_file({"half": half, "brain": brain, "single": steps((2, 2), np.float32)}, FOLDER / "golden.safetensors", metadata={"format": "np"})
+    return save({"half": half, "brain": brain, "single": steps((2, 2), np.float32)}, metadata={"format": "np"})
 
-    # What nn writes too, to the byte.
-    save_file(
+
+def golden_net():
+    """What nn writes too, to the byte."""
+    return save(
         {
             "conv.weight": steps((2, 1, 3), np.float32),
             "conv.bias": steps((2,), np.float32),
@@ -45,17 +37,4 @@ def write():
             "i64": np.array([-2, 1 << 62], np.int64),
             "u64": np.array([1, 1 << 63], np.uint64),
         },
-        FOLDER / "golden_net.safetensors",
     )
-
-
-def show(path):
-    for name, array in load_file(path).items():
-        print(f"{name!r} {array.dtype} {array.shape} {array.ravel()[:4]}")
-
-
-if __name__ == "__main__":
-    for path in sys.argv[1:]:
-        show(path)
-    if len(sys.argv) == 1:
-        write()

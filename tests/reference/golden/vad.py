@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What PyPI's silero-vad, through ONNX Runtime, says about a recording: the truth of tests/examples/vad.cpp.
 
-    pip install "silero-vad[onnx-cpu]==6.2.3" onnx safetensors     # torch, of any kind, only holds the package's arrays
-    python tests/reference/vad.py record silero_vad_16k.safetensors test.wav > tests/examples/vad_expected.txt
-    python tests/reference/vad.py export onnx.safetensors
-
 The package's silero_vad_16k.safetensors (6.2.1 to 6.2.3) holds other weights for the same network than its ONNX and
-TorchScript models (silero-vad issue 768). So `record` puts the file's arrays into the package's ONNX graph and runs that;
-`export` writes the ONNX model's own arrays under the file's names, for those who want what load_silero_vad() gives.
+TorchScript models (silero-vad issue 768). So `vad` puts the file's arrays into the package's ONNX graph and runs that. For
+those who want what load_silero_vad() gives, this writes the ONNX model's own arrays under the file's names:
 
-`record` prints one `speech FIRST LAST` a line, the intervals of get_speech_timestamps with its defaults, in samples, last
+    python tests/reference/golden/vad.py onnx.safetensors
+
+`vad` prints one `speech FIRST LAST` a line, the intervals of get_speech_timestamps with its defaults, in samples, last
 excluded; then one `p PROBABILITY` for every 512 samples, the last ones padded with zeros.
 """
 
 import hashlib
-import importlib.metadata
 import pathlib
 import sys
 import tempfile
@@ -29,6 +26,8 @@ from safetensors.numpy import load_file, save_file
 from silero_vad.utils_vad import OnnxWrapper
 
 CHUNK = 512
+DATA = pathlib.Path(__file__).resolve().parents[4] / "shared" / "data" / "silero-vad"
+WEIGHTS = DATA / "silero_vad_16k.safetensors"
 GRAPH = pathlib.Path(silero_vad.__file__).parent / "data" / "silero_vad_16k_op15.onnx"
 
 
@@ -61,25 +60,24 @@ def model_with(weights):
 
 
 def read(path):
-    with wave.open(path) as wav:
+    with wave.open(str(path)) as wav:
         assert (wav.getframerate(), wav.getnchannels(), wav.getsampwidth()) == (16000, 1, 2), "a 16 kHz mono 16-bit WAV"
         return np.frombuffer(wav.readframes(wav.getnframes()), "<i2").astype(np.float32) / 32768
 
 
-def record(weights, recording):
-    audio, model = read(recording), model_with(weights)
+def vad():
+    audio, model = read(DATA / "test.wav"), model_with(WEIGHTS)
     speech = silero_vad.get_speech_timestamps(torch.from_numpy(audio), model)
     model.reset_states()
     chunks = np.pad(audio, (0, -len(audio) % CHUNK)).reshape(-1, CHUNK)
     probabilities = [model(torch.from_numpy(chunk), 16000).item() for chunk in chunks]
 
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("silero-vad", "onnxruntime"))
-    digest = hashlib.sha256(pathlib.Path(weights).read_bytes()).hexdigest()
-    print(f"# tests/reference/vad.py: {versions}\n# weights: sha256 {digest}\n# audio: {len(audio)} samples")
+    print(f"# weights: sha256 {hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}\n# audio: {len(audio)} samples")
     for interval in speech:
         print("speech", interval["start"], interval["end"])
     for probability in probabilities:
         print(f"p {probability:.9g}")
 
 
-{"record": record, "export": export}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    export(sys.argv[1])

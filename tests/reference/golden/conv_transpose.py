@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Transposed convolutions by Equinox and lax, and the gradients of padded convolutions by JAX, for tests/layers/conv_transpose.cpp.
 
-    pip install equinox==0.13.8 jax==0.10.2 numpy==2.4.6
-    python tests/reference/conv_transpose.py values > tests/layers/conv_transpose_expected.txt
-    python tests/reference/conv_transpose.py adjoints > tests/layers/conv_transpose_adjoint_expected.txt
-
-One case a line, numbers only: the configuration, the extents of what comes out, and its elements in float64. Arrays are filled as in
-compose.py: the weight, the bias, and then two items.
+One case a line, numbers only: the configuration, the extents of what comes out, and its elements. Arrays are filled in this order: the
+weight, the bias, and then two items.
 """
 
 import itertools
-import sys
-
-from compose import KEY, Fill, line
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from .text import Fill, line
+
+KEY = jax.random.key(0)
 RULES = {"SAME": 1, "SAME_LOWER": 2, "VALID": 3}
 MODES = {"ZEROS": 0, "REFLECT": 1, "REPLICATE": 2, "CIRCULAR": 3}
 NUMPY_MODES = {"ZEROS": "constant", "REFLECT": "reflect", "REPLICATE": "edge", "CIRCULAR": "wrap"}
@@ -54,7 +50,7 @@ def lax(channels, kernel, stride, padding, extents, dilation, flip):
     line([[n], channels, kernel, stride, *padding_words(n, padding), [0] * n, dilation, [1, 0, 0, 1, flip], extents], y)
 
 
-def values():
+def conv_transpose():
     for k, s, d in itertools.product((1, 2, 3, 4), (1, 2, 3), (1, 2)):
         for padding in ("SAME", "SAME_LOWER", "VALID", ((1, 0),), ((0, 3),)):
             for a in range(min(s, 2)):
@@ -101,7 +97,7 @@ def adjoint(channels, kernel, stride, padding, extents, mode, dilation=None, gro
     line([[n], channels, kernel, stride, *padding_words(n, padding), dilation, [groups, MODES[mode]], extents], x)
 
 
-def adjoints():
+def conv_transpose_adjoint():
     for mode in MODES:
         for k, s, extent in itertools.product((1, 2, 3, 4), (1, 2, 3), (1, 2, 4)):
             for padding in ("SAME", "SAME_LOWER", ((2, 1),), ((9, 7),)):
@@ -111,6 +107,3 @@ def adjoints():
         adjoint((2, 2), (3, 3), (1, 2), "SAME", (3, 4), mode, None, 1)
         adjoint((2, 4), (2, 1, 3), (1, 2, 2), ((3, 0), (0, 1), (2, 2)), (2, 2, 3), mode, None, 2)
 
-
-if __name__ == "__main__":
-    {"values": values, "adjoints": adjoints}[sys.argv[1]]()
