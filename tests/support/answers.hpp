@@ -23,7 +23,7 @@ namespace nn::test {
 
 using Values = std::vector<index_t>;
 
-Values numbers(const std::string& text) {
+inline Values numbers(const std::string& text) {
     Values values;
     std::istringstream stream(text);
     for (std::string word; std::getline(stream, word, ',');) {

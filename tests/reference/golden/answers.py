@@ -25,8 +25,10 @@ def asker(library):
         layer, fill = getattr(module, layer)(), Fill()
 
         def filled(name, array):
-            kind = array.dtype.kind
-            return fill.numbers(array.shape) < 3 if kind == "b" else fill(array.shape) + (name == "running_var")
+            if array.dtype.kind == "f":
+                return fill(array.shape) + (name == "running_var")
+            numbers = fill.numbers(array.shape)
+            return numbers < 3 if array.dtype.kind == "b" else numbers
 
         arrays = {name: filled(name, array) for name, array in layer.arrays(config, Draw(0)).items()}
         answers = reference(config, layer.answer)(arrays)
