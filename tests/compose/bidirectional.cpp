@@ -19,31 +19,28 @@
 
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/recurrent.hpp"
 #include "support/tensors.hpp"
 
 namespace {
 
 using nn::index_t;
 using nn::shape_error;
+using nn::test::called_with;
 using nn::test::close;
 using nn::test::CounterFill;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::forwarded_with;
 using nn::test::GoldenLine;
 using nn::test::identical;
-using nn::test::Random;
-using nn::test::random_tensor;
-using nn::test::same_bits;
+using nn::test::identical_states;
+using nn::test::noise;
 using nn::test::shape_of;
+using nn::test::starts_without_batch;
 using nn::test::values_of;
 
 using Pair = nn::Bidirectional<nn::LSTM<float>, nn::LSTM<float>>;
-
-template <class T, std::size_t R>
-nn::Tensor<T, R> noise(const nn::Shape<R>& shape, std::uint64_t seed = 3) {
-    Random random(seed);
-    return random_tensor<T, R>(random, shape);
-}
 
 /// Input 3, forward 5, backward 2.
 Pair pair_of_lstms() {
@@ -56,15 +53,6 @@ nn::LSTMState<float> random_state(index_t batch, index_t size, std::uint64_t see
     return {noise<float, 2>({batch, size}, seed), noise<float, 2>({batch, size}, seed + 1)};
 }
 Pair::State random_states(index_t batch) { return {random_state(batch, 5, 10), random_state(batch, 2, 20)}; }
-
-template <class T>
-bool identical_states(const nn::LSTMState<T>& a, const nn::LSTMState<T>& b) {
-    return identical(a.hidden, b.hidden) && identical(a.cell, b.cell);
-}
-template <class State>
-bool identical_pairs(const State& a, const State& b) {
-    return identical_states(a.forward, b.forward) && identical_states(a.backward, b.backward);
-}
 
 /// (B, T, D) with the steps in the other order, copied.
 template <class T>
@@ -105,19 +93,6 @@ struct Shorter {
         --x[R - 2];
         return x;
     }
-};
-
-template <class L, class... A>
-concept callable = requires(const L& layer, A&&... arguments) {
-    layer(arguments...);
-};
-template <class L, class... A>
-concept forwards = requires(const L& layer, A&&... arguments) {
-    layer.forward_into(arguments...);
-};
-template <class L>
-concept starts_without_batch = requires(const L& layer) {
-    layer.initial_state();
 };
 
 }  // namespace
@@ -178,7 +153,7 @@ TEST_CASE("Bidirectional: the numbers of two LSTMs of Equinox, the second over t
         nn::Tensor<double, 3> into;
         both.forward_into(x, again, into, workspace);
         CHECK(identical(into, y));
-        CHECK(identical_pairs(again, state));
+        CHECK(identical_states(again, state));
     }
 }
 
@@ -280,7 +255,7 @@ TEST_CASE("Bidirectional: the leading axes are the batch; none is a batch of one
     nn::Tensor<float, 4> other_shape({1, 1, 1, 1});
     both.forward_into(x, again, other_shape, workspace);
     CHECK(identical(other_shape, y));
-    CHECK(identical_pairs(again, state));
+    CHECK(identical_states(again, state));
 }
 
 TEST_CASE("Bidirectional: no steps and no batch are valid and leave the state; one step has no order") {
@@ -288,7 +263,7 @@ TEST_CASE("Bidirectional: no steps and no batch are valid and leave the state; o
     auto state = random_states(2);
     const auto start = state;
     CHECK(shape_of(both(nn::Tensor<float, 3>({2, 0, 3}), state)) == Extents{2, 0, 7});
-    CHECK(identical_pairs(state, start));
+    CHECK(identical_states(state, start));
     auto none = both.initial_state(0);
     CHECK(shape_of(both(nn::Tensor<float, 3>({0, 4, 3}), none)) == Extents{0, 4, 7});
     CHECK(shape_of(both(nn::Tensor<float, 2>({0, 3}))) == Extents{0, 7});
@@ -320,11 +295,11 @@ TEST_CASE("Bidirectional: directions of any kind, networks and one another among
     CHECK(identical(state.forward.get<1>().running_mean, ahead.get<1>().running_mean));
     CHECK(state.forward.get<1>().running_mean(0) != 0);
     CHECK(identical_states(state.forward.get<0>(), ahead.get<0>()));
-    CHECK(identical_pairs(state.backward, back));
+    CHECK(identical_states(state.backward, back));
     (void)mixed(x, state);
     CHECK(identical(state.forward.get<1>().running_mean, ahead.get<1>().running_mean));
     CHECK(!identical_states(state.forward.get<0>(), ahead.get<0>()));
-    CHECK(!identical_pairs(state.backward, back));
+    CHECK(!identical_states(state.backward, back));
 
     // Forward draws before backward.
     const nn::Dropout dropout({.rate = 0.5});
@@ -359,7 +334,7 @@ TEST_CASE("Bidirectional: a refused call says why, and leaves output and state a
     auto y = noise<float, 3>({2, 7, 7});
     const auto kept = y;
     nn::Workspace workspace;
-    const auto unchanged = [&] { return identical_pairs(state, start) && identical(y, kept); };
+    const auto unchanged = [&] { return identical_states(state, start) && identical(y, kept); };
 
     CHECK(error_of<shape_error>([&] {
               both.forward_into(nn::Tensor<float, 3>({2, 7, 4}, 1.0F), state, y, workspace);
@@ -424,10 +399,11 @@ TEST_CASE("Bidirectional: no resets, no const state, and no state that is not it
     using X = nn::Tensor<float, 3>;
     using Marks = nn::Tensor<bool, 2>;
     using W = nn::Workspace;
-    static_assert(callable<Pair, X&> && callable<Pair, X&, State&> && callable<Pair, X&, State&, nn::Training<>>);
-    static_assert(!callable<Pair, X&, const State&> && !callable<Pair, X&, State&, Marks&> && !callable<Pair, X&, nn::LSTMState<float>&>);
-    static_assert(forwards<Pair, X&, X&, W&> && forwards<Pair, X&, State&, X&, W&>);
-    static_assert(!forwards<Pair, X&, const State&, X&, W&> && !forwards<Pair, X&, State&, Marks&, X&, W&>);
+    static_assert(called_with<Pair, X&> && called_with<Pair, X&, State&> && called_with<Pair, X&, State&, nn::Training<>>);
+    static_assert(!called_with<Pair, X&, const State&> && !called_with<Pair, X&, State&, Marks&> &&
+                  !called_with<Pair, X&, nn::LSTMState<float>&>);
+    static_assert(forwarded_with<Pair, X&, X&, W&> && forwarded_with<Pair, X&, State&, X&, W&>);
+    static_assert(!forwarded_with<Pair, X&, const State&, X&, W&> && !forwarded_with<Pair, X&, State&, Marks&, X&, W&>);
     static_assert(!starts_without_batch<Pair>);
     static_assert(Pair::allocation_free && !nn::Bidirectional<nn::LSTM<float>, Refuse>::allocation_free);
     SUCCEED();

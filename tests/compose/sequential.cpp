@@ -23,29 +23,28 @@
 
 #include "support/catch.hpp"
 #include "support/into.hpp"
+#include "support/recurrent.hpp"
 #include "support/tensors.hpp"
 
 namespace {
 
 using nn::index_t;
 using nn::shape_error;
+using nn::test::called_with;
 using nn::test::check_into;
 using nn::test::close;
 using nn::test::error_of;
 using nn::test::Extents;
+using nn::test::forwarded_with;
 using nn::test::identical;
-using nn::test::Random;
-using nn::test::random_tensor;
+using nn::test::identical_states;
+using nn::test::noise;
 using nn::test::shape_of;
+using nn::test::starts_with_batch;
+using nn::test::starts_without_batch;
 using nn::test::values_of;
 
 using Values = std::vector<float>;
-
-template <class T, std::size_t R>
-nn::Tensor<T, R> noise(const nn::Shape<R>& shape, std::uint64_t seed = 3) {
-    Random random(seed);
-    return random_tensor<T, R>(random, shape);
-}
 
 nn::Linear<float> linear(index_t in, index_t out, unsigned seed = 1) {
     std::mt19937 rng(seed);
@@ -161,32 +160,6 @@ struct RefuseLarge {
 struct Owner {
     std::unique_ptr<float> factor;
     auto operator()(const auto& x) const { return nn::identity(x * *factor); }
-};
-
-template <class T>
-bool identical_states(const nn::LSTMState<T>& a, const nn::LSTMState<T>& b) {
-    return identical(a.hidden, b.hidden) && identical(a.cell, b.cell);
-}
-template <class T>
-bool identical_states(const nn::BatchNormState<T>& a, const nn::BatchNormState<T>& b) {
-    return identical(a.running_mean, b.running_mean) && identical(a.running_var, b.running_var);
-}
-
-template <class L, class... A>
-concept callable = requires(const L& layer, A&&... arguments) {
-    layer(arguments...);
-};
-template <class L, class... A>
-concept forwards = requires(const L& layer, A&&... arguments) {
-    layer.forward_into(arguments...);
-};
-template <class L>
-concept starts_without_batch = requires(const L& layer) {
-    layer.initial_state();
-};
-template <class L>
-concept starts_with_batch = requires(const L& layer) {
-    layer.initial_state(1);
 };
 
 }  // namespace
@@ -705,28 +678,31 @@ TEST_CASE("Sequential: what does not fit its type does not compile") {
     using W = nn::Workspace;
 
     using Plain = nn::Sequential<nn::Linear<float>, std::remove_const_t<decltype(nn::relu)>>;
-    static_assert(callable<Plain, X&> && callable<Plain, X&, Train> && callable<Plain, X&, Draw>);
-    static_assert(!callable<Plain, X&, Marks&> && !callable<Plain, X&, X&> && !callable<Plain, X&, nn::BatchNormState<float>&>);
-    static_assert(forwards<Plain, X&, X&, W&> && forwards<Plain, X&, Train, X&, W&> && !forwards<Plain, X&, Marks&, X&, W&>);
+    static_assert(called_with<Plain, X&> && called_with<Plain, X&, Train> && called_with<Plain, X&, Draw>);
+    static_assert(!called_with<Plain, X&, Marks&> && !called_with<Plain, X&, X&> && !called_with<Plain, X&, nn::BatchNormState<float>&>);
+    static_assert(forwarded_with<Plain, X&, X&, W&> && forwarded_with<Plain, X&, Train, X&, W&> &&
+                  !forwarded_with<Plain, X&, Marks&, X&, W&>);
 
     using Norms = nn::Sequential<nn::Linear<float>, nn::BatchNorm0d<float>>;
     using S = Norms::State;
-    static_assert(callable<Norms, X&, S&> && callable<Norms, X&, const S&> && callable<Norms, X&, S&, Train>);
-    static_assert(!callable<Norms, X&> && !callable<Norms, X&, Train> && !callable<Norms, X&, const S&, Train>);
-    static_assert(!callable<Norms, X&, S&, Marks&> && !callable<Norms, X&, Train, S&> && !callable<Norms, X&, S&, S&>);
-    static_assert(forwards<Norms, X&, const S&, X&, W&> && !forwards<Norms, X&, X&, W&> && !forwards<Norms, X&, const S&, Train, X&, W&>);
+    static_assert(called_with<Norms, X&, S&> && called_with<Norms, X&, const S&> && called_with<Norms, X&, S&, Train>);
+    static_assert(!called_with<Norms, X&> && !called_with<Norms, X&, Train> && !called_with<Norms, X&, const S&, Train>);
+    static_assert(!called_with<Norms, X&, S&, Marks&> && !called_with<Norms, X&, Train, S&> && !called_with<Norms, X&, S&, S&>);
+    static_assert(forwarded_with<Norms, X&, const S&, X&, W&> && !forwarded_with<Norms, X&, X&, W&> &&
+                  !forwarded_with<Norms, X&, const S&, Train, X&, W&>);
 
     using Carrying = nn::Sequential<nn::LSTM<float>, nn::Linear<float>>;
     using C = Carrying::State;
-    static_assert(callable<Carrying, X&> && callable<Carrying, X&, C&> && callable<Carrying, X&, C&, Marks&>);
-    static_assert(callable<Carrying, X&, C&, Marks&, Train> && callable<Carrying, X&, C&, Train>);
-    static_assert(!callable<Carrying, X&, const C&> && !callable<Carrying, X&, Marks&> && !callable<Carrying, X&, C&, Train, Marks&>);
-    static_assert(!callable<Carrying, X&, C&, nn::Tensor<int, 2>&> && !callable<Carrying, X&, const C&, Marks&>);
-    static_assert(forwards<Carrying, X&, C&, Marks&, Train, X&, W&> && !forwards<Carrying, X&, const C&, X&, W&>);
+    static_assert(called_with<Carrying, X&> && called_with<Carrying, X&, C&> && called_with<Carrying, X&, C&, Marks&>);
+    static_assert(called_with<Carrying, X&, C&, Marks&, Train> && called_with<Carrying, X&, C&, Train>);
+    static_assert(!called_with<Carrying, X&, const C&> && !called_with<Carrying, X&, Marks&> &&
+                  !called_with<Carrying, X&, C&, Train, Marks&>);
+    static_assert(!called_with<Carrying, X&, C&, nn::Tensor<int, 2>&> && !called_with<Carrying, X&, const C&, Marks&>);
+    static_assert(forwarded_with<Carrying, X&, C&, Marks&, Train, X&, W&> && !forwarded_with<Carrying, X&, const C&, X&, W&>);
 
     // One layer that carries and takes no resets, and the network takes none.
     using Mixed = nn::Sequential<nn::LSTM<float>, Sum>;
-    static_assert(Mixed::carries && !Mixed::takes_resets && !callable<Mixed, X&, Mixed::State&, Marks&>);
+    static_assert(Mixed::carries && !Mixed::takes_resets && !called_with<Mixed, X&, Mixed::State&, Marks&>);
     static_assert(!nn::Sequential<nn::Bidirectional<nn::LSTM<float>, nn::LSTM<float>>>::takes_resets);
     SUCCEED();
 }

@@ -39,6 +39,7 @@ using nn::test::error_of;
 using nn::test::Extents;
 using nn::test::filled;
 using nn::test::identical;
+using nn::test::identical_states;
 using nn::test::Inference;
 using nn::test::Random;
 using nn::test::random_tensor;
@@ -46,11 +47,6 @@ using nn::test::shape_of;
 using nn::test::Strided;
 using nn::test::Trained;
 using nn::test::values_of;
-
-template <class T>
-bool identical_states(const BatchNormState<T>& a, const BatchNormState<T>& b) {
-    return identical(a.running_mean, b.running_mean) && identical(a.running_var, b.running_var);
-}
 
 /// Statistics of random values; variances in (0, 1).
 template <class T>

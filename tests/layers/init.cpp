@@ -10,12 +10,14 @@
 #include <random>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <nn/layers/causal_conv.hpp>
 #include <nn/layers/conv.hpp>
 #include <nn/layers/conv_transpose.hpp>
+#include <nn/layers/embed.hpp>
 #include <nn/layers/gru.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/layers/lstm.hpp>
@@ -384,6 +386,44 @@ TEST_CASE("init: orthogonal weights, tall, wide, square and of any rank") {
     }
     check_uniform(angles, std::acos(-1.0));
     CHECK(std::abs(turns - 2000) < 5 * std::sqrt(1000.0));
+}
+
+namespace {
+
+/// A layer of these options that draws 2 into its weights and 3 into its biases.
+template <class L, class Options>
+void check_both_options(Options options) {
+    options.weight_init = nn::init::constant(2);
+    if constexpr (requires { options.bias_init; }) {
+        options.bias_init = nn::init::constant(3);
+    }
+    std::mt19937 rng(1);
+    int arrays = 0;
+    const L layer(options, rng);
+    nn::visit_parameters(layer, [&](std::string_view name, const auto& array) {
+        CAPTURE(L::name, name);
+        const double value = name.starts_with("bias") ? 3 : 2;
+        CHECK(std::all_of(array.begin(), array.end(), [&](auto element) { return static_cast<double>(element) == value; }));
+        CHECK(array.size() > 0);
+        ++arrays;
+    });
+    CHECK(arrays > 0);
+}
+
+}  // namespace
+
+TEST_CASE("init: every layer that draws takes both options") {
+    check_both_options<nn::Linear<float>>(nn::LinearOptions{.in_features = 2, .out_features = 3});
+    check_both_options<nn::Conv1d<double>>(nn::ConvOptions<1>{.in_channels = 2, .out_channels = 3, .kernel_size = 2});
+    check_both_options<nn::ConvTranspose2d<float>>(nn::ConvTransposeOptions<2>{.in_channels = 2, .out_channels = 3, .kernel_size = 2});
+    check_both_options<nn::CausalConv1d<double>>(nn::CausalConv1dOptions{.in_channels = 2, .out_channels = 3, .kernel_size = 2});
+    check_both_options<nn::LSTM<float>>(nn::LSTMOptions{.input_size = 2, .hidden_size = 3});
+    check_both_options<nn::LSTMCell<double>>(nn::LSTMOptions{.input_size = 2, .hidden_size = 3});
+    for (const auto reset : {nn::GRUReset::after, nn::GRUReset::before}) {
+        check_both_options<nn::GRU<double>>(nn::GRUOptions{.input_size = 2, .hidden_size = 3, .reset = reset});
+        check_both_options<nn::GRUCell<float>>(nn::GRUOptions{.input_size = 2, .hidden_size = 3, .reset = reset});
+    }
+    check_both_options<nn::Embed<float>>(nn::EmbedOptions{.num_embeddings = 2, .embedding_size = 3});
 }
 
 TEST_CASE("init: a negative variance is refused where something is drawn") {

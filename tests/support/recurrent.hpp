@@ -79,12 +79,6 @@ auto arrays_of(State& state) {
     State::members(state, [&](std::string_view, auto& array) { arrays.push_back(&array); });
     return arrays;
 }
-template <class State>
-bool identical_states(State a, State b) {
-    const auto in_a = arrays_of(a);
-    const auto in_b = arrays_of(b);
-    return std::equal(in_a.begin(), in_a.end(), in_b.begin(), in_b.end(), [](auto* p, auto* q) { return identical(*p, *q); });
-}
 template <class L>
 typename L::State random_state(Random& random, const L& layer, index_t batch) {
     auto state = layer.initial_state(batch);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <nn/compose/parameters.hpp>
@@ -27,6 +30,13 @@ Tensor<T, R> random_tensor(Random& random, const Shape<R>& shape) {
         element = random.real<T>();
     }
     return tensor;
+}
+
+/// The same by a seed.
+template <class T, std::size_t R>
+Tensor<T, R> noise(const Shape<R>& shape, std::uint64_t seed = 3) {
+    Random random(seed);
+    return random_tensor<T, R>(random, shape);
 }
 
 /// A tensor of these values, row-major.
@@ -74,6 +84,24 @@ Extents shape_of(const X& x) {
 template <class A, class B>
 bool identical(const A& a, const B& b) {
     return shape_of(a) == shape_of(b) && same_bits(values_of(a), values_of(b));
+}
+
+/// The same of all arrays of two states.
+template <class State>
+bool identical_states(const State& a, const State& b) {
+    using Arrays = std::vector<std::pair<Extents, std::vector<long double>>>;
+    const auto arrays_of = [](const State& state) {
+        Arrays arrays;
+        visit_parameters(state, [&](std::string_view, const auto& array) {
+            const auto values = values_of(array);
+            arrays.emplace_back(shape_of(array), std::vector<long double>(values.begin(), values.end()));
+        });
+        return arrays;
+    };
+    const Arrays in_a = arrays_of(a);
+    const Arrays in_b = arrays_of(b);
+    return !in_a.empty() && std::equal(in_a.begin(), in_a.end(), in_b.begin(), in_b.end(),
+                                       [](const auto& p, const auto& q) { return p.first == q.first && same_bits(p.second, q.second); });
 }
 
 /// Every value within `tolerance` · (1 + |expected|) of the expected ones; golden numbers have about seven digits.
