@@ -19,13 +19,7 @@ using nn::Layout;
 using nn::test::allocations_in;
 using nn::test::allocations_when_warm;
 using nn::test::identical;
-using nn::test::Random;
-
-template <class T, std::size_t R>
-nn::Tensor<T, R> noise(const nn::Shape<R>& shape) {
-    Random random(7);
-    return nn::test::random_tensor<T, R>(random, shape);
-}
+using nn::test::noise;
 
 /// A user's layer with a forward_into and an output_shape of its own, as ours have.
 struct Half {

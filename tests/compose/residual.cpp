@@ -33,23 +33,15 @@ using nn::test::called_with;
 using nn::test::check_into;
 using nn::test::cut;
 using nn::test::error_of;
-using nn::test::Extents;
 using nn::test::forwarded_with;
 using nn::test::identical;
-using nn::test::Random;
-using nn::test::random_tensor;
-using nn::test::shape_of;
+using nn::test::noise;
 using nn::test::starts_with_batch;
 using nn::test::starts_without_batch;
 using nn::test::values_of;
 
 using Values = std::vector<float>;
 
-template <class T, std::size_t R>
-nn::Tensor<T, R> noise(const nn::Shape<R>& shape, std::uint64_t seed = 3) {
-    Random random(seed);
-    return random_tensor<T, R>(random, shape);
-}
 nn::Linear<float> linear(index_t in, index_t out, unsigned seed = 1) {
     return {{.in_features = in, .out_features = out}, std::mt19937(seed)};
 }

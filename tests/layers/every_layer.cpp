@@ -91,7 +91,7 @@ void for_each_convolution(const auto& filled, const F& f) {
       filled(nn::ConvTranspose1d<T>(
           {.in_channels = 4, .out_channels = 6, .kernel_size = 4, .stride = 3, .output_padding = 2, .dilation = 2, .groups = 2},
           nn::no_init)),
-      Shape<3>{6, 4, 5}, Free{0});
+      Shape<3>{6, 4, 5}, Free{0, 2});
     f("ConvTranspose2d",
       filled(nn::ConvTranspose2d<T>({.in_channels = 3,
                                      .out_channels = 2,
@@ -102,9 +102,9 @@ void for_each_convolution(const auto& filled, const F& f) {
                                      .flip_kernel = true,
                                      .layout = last},
                                     nn::no_init)),
-      Shape<5>{2, 3, 3, 4, 3}, Free{0, 1});
+      Shape<5>{2, 3, 3, 4, 3}, Free{0, 1, 2, 3});
     f("ConvTranspose3d", filled(nn::ConvTranspose3d<T>({.in_channels = 2, .out_channels = 2, .kernel_size = 2}, nn::no_init)),
-      Shape<5>{6, 2, 2, 3, 2}, Free{0});
+      Shape<5>{6, 2, 2, 3, 2}, Free{0, 2, 3, 4});
     f("CausalConv1d",
       filled(nn::CausalConv1d<T>({.in_channels = 3, .out_channels = 3, .kernel_size = 3, .dilation = 2, .groups = 3}, nn::no_init)),
       Shape<3>{6, 7, 3}, Free{0, 1});
