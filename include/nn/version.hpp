@@ -37,6 +37,8 @@
 
 #if defined(NN_NO_SIMD)
 #define NN_ABI_SIMD _no_simd
+#elif defined(NN_NO_DISPATCH)
+#define NN_ABI_SIMD _no_dispatch
 #else
 #define NN_ABI_SIMD
 #endif

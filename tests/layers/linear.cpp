@@ -216,9 +216,9 @@ TEST_CASE("linear: is linear") {
     const auto x = random_tensor<float, 2>(random, {7, 17});
     CHECK(identical(linear(-8.0F * x), Tensor<float, 2>(-8.0F * linear(x))));
     CHECK(values_of(linear(0.0F * x)) == std::vector<float>(140, 0));
-    // The bias is added once, at the end.
-    Linear<float> biased({.in_features = 17, .out_features = 20}, linear.weight, random_tensor<float, 1>(random, {20}));
-    CHECK(identical(biased(x), Tensor<float, 2>(linear(x) + *biased.bias)));
+    // The bias is added once.
+    const Linear<float> biased({.in_features = 17, .out_features = 20}, whole.weight, integers<float, 1>(random, {20}));
+    CHECK(identical(biased(a), Tensor<float, 2>(whole(a) + *biased.bias)));
     // The unit weight is the identity.
     Tensor<float, 2> unit({17, 17}, 0.0F);
     for (std::size_t i = 0; i < 17; ++i) {

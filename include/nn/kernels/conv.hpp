@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>  // std::copy_n, std::min
+#include <algorithm>  // std::clamp, std::copy_n, std::fill_n, std::max, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 #include <optional>   // std::optional
@@ -82,13 +82,18 @@ bool advance(std::array<index_t, N>& counter, const Extent& extent) {
 template <class T>
 void pack_run(const WindowAxis& axis, index_t window, index_t tap, index_t count, index_t channels, const T* from, index_t cell_stride,
               index_t channel_stride, T* to, index_t channel_step) {
-    constexpr index_t width = tile_columns<T>;
     if (axis.inside(window, count, tap)) {
         from += axis.position(window, tap) * cell_stride;
         const index_t step = axis.stride * cell_stride;
         for (index_t c = 0; c < channels; ++c, from += channel_stride, to += channel_step) {
-            if (step == 1 && count == width) {
-                std::copy_n(from, width, to);  // a constant length: two vector moves
+            if (step == 1) {
+                index_t j = 0;
+                for (; j + 4 <= count; j += 4) {
+                    std::copy_n(from + j, 4, to + j);  // a constant length: one vector move
+                }
+                for (; j < count; ++j) {
+                    to[j] = from[j];
+                }
             } else {
                 for (index_t j = 0; j < count; ++j) {
                     to[j] = from[j * step];
@@ -97,24 +102,19 @@ void pack_run(const WindowAxis& axis, index_t window, index_t tap, index_t count
         }
         return;
     }
-    std::array<index_t, static_cast<std::size_t>(width)> cells{};
     for (index_t j = 0; j < count; ++j) {
-        cells[static_cast<std::size_t>(j)] = axis.cell(axis.position(window + j, tap));
-    }
-    for (index_t c = 0; c < channels; ++c, from += channel_stride, to += channel_step) {
-        for (index_t j = 0; j < count; ++j) {
-            const index_t cell = cells[static_cast<std::size_t>(j)];
-            to[j] = cell < 0 ? T(0) : from[cell * cell_stride];
+        const index_t cell = axis.cell(axis.position(window + j, tap));
+        for (index_t c = 0; c < channels; ++c) {
+            to[c * channel_step + j] = cell < 0 ? T(0) : from[c * channel_stride + cell * cell_stride];
         }
     }
 }
 
-/// Packs `count` ≤ tile_columns<T> columns of the im2col matrix from output position `first` on: panel[channel · ΠK + tap][column].
+/// Packs `count` ≤ `width` columns of the im2col matrix from output position `first` on: panel[channel · ΠK + tap][column].
 /// Taps outside, channels inside: the geometry of a window is worked out once a tap, not once a channel.
 template <class T, std::size_t N>
 void pack_windows(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index_t channel, index_t channels, index_t first, index_t count,
-                  T* panel) {
-    constexpr index_t width = tile_columns<T>;
+                  index_t width, T* panel) {
     const WindowAxis& row = plan.axes[N - 1];
     const index_t taps = plan.taps();
     if (count < width) {
@@ -147,87 +147,166 @@ void pack_windows(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index
     }
 }
 
-/// Columns that are packed at a time: a panel at least, and no more than fit beside A's panel in a cache of 512 KiB.
-template <class T>
-constexpr index_t columns_at_once(index_t depth) {
-    constexpr index_t budget = 256 * 1024 / static_cast<index_t>(sizeof(T));
-    constexpr index_t most = 64;
-    return std::clamp<index_t>(budget / depth / tile_columns<T>, 1, most) * tile_columns<T>;
+/// Where the positions of a plan's windows lie in y, counted through all items: from y's first element.
+template <class T, std::size_t N>
+void place_columns(const ConvPlan<N>& plan, const Batch<T, N + 1>& y, index_t first, index_t count, index_t* offsets) {
+    for (index_t column = 0; column < count; ++column) {
+        const OutputPosition<N> position = output_position(plan.axes, first + column);
+        offsets[column] = y[position.item].data - y.data();
+        for (std::size_t axis = 0; axis < N; ++axis) {
+            offsets[column] += plan.cell(axis, position.window[axis]) * y.item_strides()[axis + 1];
+        }
+    }
 }
 
 }  // namespace detail
 
-/// Elements of scratch memory that `conv` takes: the packed weights of one group and a few panels of columns, whatever the image.
+/// The depth of a convolution's product, C/G · ΠK, in blocks of whole channels: at most 512 deep, so that the panel of weights that is
+/// at work stays in the L1 cache, or one channel.
+struct DepthBlocks {
+    index_t channels;  ///< C/G
+    index_t taps;      ///< ΠK
+
+    index_t at_once() const { return std::clamp<index_t>(512 / taps, 1, channels); }
+    index_t deepest() const { return at_once() * taps; }
+
+    /// Calls f(channel, channels) block by block.
+    template <class F>
+    void each(const F& f) const {
+        for (index_t channel = 0; channel < channels; channel += at_once()) {
+            f(channel, std::min(at_once(), channels - channel));
+        }
+    }
+};
+
+/// The weight of a convolution in panels, for one instruction set: group by group, block by block of the depth.
 template <class T>
-constexpr index_t conv_scratch(index_t outputs_per_group, index_t depth) {
-    return saturating_add(packed_size(outputs_per_group, depth, tile_rows), saturating_multiply(detail::columns_at_once<T>(depth), depth));
+struct PackedConv {
+    simd::Isa isa;
+    index_t groups;
+    index_t outputs;  ///< of a group
+    DepthBlocks depth;
+    const T* panels;
+
+    Tile tile() const { return tile_of<T>(isa); }
+    /// The panels of a group, from a channel at which a block begins.
+    const T* block(index_t group, index_t channel) const {
+        const index_t rows = divide_up(outputs, tile().rows) * tile().rows;
+        return panels + rows * (group * depth.channels + channel) * depth.taps;
+    }
+};
+
+/// Elements of a weight when packed.
+template <class T>
+constexpr index_t packed_conv_size(simd::Isa isa, index_t groups, index_t outputs, index_t depth) {
+    return saturating_multiply(groups, packed_size(outputs, depth, tile_of<T>(isa).rows));
 }
 
-/// y = w ⋆ x + bias. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N); `weight` is a matrix (O, C/G · ΠK).
+/// Packs a weight (O, C/G · ΠK) into `out`.
+template <class T>
+PackedConv<T> pack_conv(simd::Isa isa, const View<const T, 2>& weight, index_t groups, index_t taps, T* out) {
+    const PackedConv<T> packed{isa, groups, weight.shape[0] / groups, {weight.shape[1] / taps, taps}, out};
+    for (index_t group = 0; group < groups; ++group) {
+        const View<const T, 2> rows = slice(weight, group * packed.outputs, packed.outputs);
+        packed.depth.each([&](index_t channel, index_t channels) {
+            View<const T, 2> block = rows;
+            block.data += channel * taps * rows.strides[1];
+            block.shape[1] = channels * taps;
+            pack(packed.tile().rows, block, out);
+            out += packed_size(packed.outputs, channels * taps, packed.tile().rows);
+        });
+    }
+    return packed;
+}
+
+namespace detail {
+
+/// Columns that are packed at a time: as many as take 128 KiB, half of a small L2 cache, and at least a panel.
+template <class T>
+index_t columns_at_once(const PackedConv<T>& weight) {
+    constexpr index_t budget = 128 * 1024 / static_cast<index_t>(sizeof(T));
+    const index_t width = weight.tile().columns;
+    return std::max<index_t>(budget / weight.depth.deepest() / width, 1) * width;
+}
+
+/// Whether the cells of an item (C, spatial…) lie in a row, channel by channel.
+template <class T, std::size_t R>
+bool spatially_dense(const View<T, R>& item) {
+    index_t expected = 1;
+    for (std::size_t axis = R; axis-- > 1;) {
+        if (item.shape[axis] != 1 && item.strides[axis] != expected) {
+            return false;
+        }
+        expected *= item.shape[axis];
+    }
+    return true;
+}
+
+}  // namespace detail
+
+/// y = w ⋆ x + bias. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N).
 ///
-/// The im2col matrix is packed a few panels at a time, straight into the order in which the product reads it; padding is read as it
-/// is packed. Nothing of the size of the image is built.
+/// The im2col matrix is packed a block at a time, straight into the order in which the product reads it; padding is read as it is packed.
+/// Nothing of the size of the image is built: scratch is 128 KiB or one panel, an index for each column where y does not lie in rows, and
+/// for the adjoint of a padding mode O/G rows of a block. `bias` holds O elements, or is null.
 template <class T, std::size_t N>
-void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const View<const T, 2>& weight,
-          const std::optional<View<const T, 1>>& bias, const Batch<T, N + 1>& y, Workspace& workspace) {
-    const index_t outputs = y.item()[0] / plan.groups;
-    const index_t channels = x.item()[0] / plan.groups;
-    const index_t depth = weight.shape[1];
-    const index_t positions = y.count() * plan.windows();
-    const index_t at_once = detail::columns_at_once<T>(depth);
-
+void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const T* bias, const Batch<T, N + 1>& y,
+          Workspace& workspace) {
+    const index_t width = weight.tile().columns;
+    const index_t at_once = detail::columns_at_once(weight);
     const auto frame = workspace.frame();
-    T* const packed_weight = frame.template take<T>(packed_size(outputs, depth, tile_rows));
-    T* const columns = frame.template take<T>(at_once * depth);
-    index_t* const target = frame.template take<index_t>(at_once);  // of each column, from y's first element
-
-    const auto shift = [&](index_t output) { return bias ? (*bias)(output) : T(0); };
+    T* const columns = frame.template take<T>(at_once * weight.depth.deepest());
+    // A block of columns lies within one image, where its results are rows; or it runs through several small ones, or through an image that
+    // does not lie in rows, and then each column has its own place.
+    const index_t windows = plan.windows();
+    const bool rows = !plan.folds && detail::spatially_dense(y[0]) && (y.count() == 1 || windows >= 8 * width);
+    index_t* const offsets = rows ? nullptr : frame.template take<index_t>(at_once);
+    T* const folded = plan.folds ? frame.template take<T>(weight.outputs * at_once) : nullptr;
     if (plan.folds) {
         for (index_t item = 0; item < y.count(); ++item) {
             for (index_t output = 0; output < y.item()[0]; ++output) {
-                transform(at(y[item], output), [&] { return shift(output); });
+                transform(at(y[item], output), [&] { return bias != nullptr ? bias[output] : T(0); });
             }
         }
     }
-    for (index_t group = 0; group < plan.groups; ++group) {
-        pack<tile_rows>(slice(weight, group * outputs, outputs), packed_weight);
-        for (index_t first = 0; first < positions; first += at_once) {
-            const index_t count = std::min(at_once, positions - first);
-            for (index_t column = 0; column < count; column += tile_columns<T>) {
-                detail::pack_windows(plan, x, group * channels, channels, first + column, std::min(tile_columns<T>, count - column),
-                                     columns + column * depth);
+    const index_t runs = rows ? y.count() : 1;
+    const index_t length = rows ? windows : windows * y.count();
+    const index_t output_stride = y.item_strides()[0];
+    for (index_t run = 0; run < runs; ++run) {
+        for (index_t first = 0; first < length; first += at_once) {
+            const index_t count = std::min(at_once, length - first);
+            if (!rows) {
+                detail::place_columns(plan, y, first, count, offsets);
             }
-            for (index_t column = 0; column < count; ++column) {
-                const detail::OutputPosition<N> position = detail::output_position(plan.axes, first + column);
-                target[column] = y[position.item].data - y.data();
-                for (std::size_t axis = 0; axis < N; ++axis) {
-                    target[column] += plan.cell(axis, position.window[axis]) * y.item_strides()[axis + 1];
+            for (index_t group = 0; group < weight.groups; ++group) {
+                Product<T> product{.rows = weight.outputs, .columns = count, .b = columns};
+                T* const outputs = y[run].data + group * weight.outputs * output_stride;
+                if (plan.folds) {
+                    product.c = folded;
+                    product.row.stride = at_once;
+                } else {
+                    product.c = rows ? outputs + first : outputs;
+                    product.row.stride = output_stride;
+                    product.column.offsets = offsets;
+                    product.bias = bias != nullptr ? bias + group * weight.outputs : nullptr;
+                    product.start = bias != nullptr ? Start::row_bias : Start::zero;
+                }
+                weight.depth.each([&](index_t channel, index_t channels) {
+                    product.depth = channels * weight.depth.taps;
+                    product.a = weight.block(group, channel);
+                    for (index_t column = 0; column < count; column += width) {
+                        detail::pack_windows(plan, x, group * weight.depth.channels + channel, channels, run * length + first + column,
+                                             std::min(width, count - column), width, columns + column * product.depth);
+                    }
+                    multiply(weight.isa, product);
+                    product.start = Start::c;
+                });
+                for (index_t output = 0; plan.folds && output < weight.outputs; ++output) {
+                    for (index_t column = 0; column < count; ++column) {
+                        outputs[output * output_stride + offsets[column]] += folded[output * at_once + column];
+                    }
                 }
             }
-            multiply(outputs, count, depth, packed_weight, columns,
-                     [&](index_t row, index_t rows, index_t column, index_t width, const T* tile) {
-                         bool in_a_row = true;  // each of them: the last of a transposed run may lie as far off as that of a row
-                         for (index_t j = 1; j < width; ++j) {
-                             in_a_row = in_a_row && target[column + j] - target[column] == j;
-                         }
-                         for (index_t r = 0; r < rows; ++r, tile += tile_columns<T>) {
-                             const index_t output = group * outputs + row + r;
-                             T* const to = y.data() + output * y.item_strides()[0];
-                             if (plan.folds) {
-                                 for (index_t j = 0; j < width; ++j) {
-                                     to[target[column + j]] += tile[j];
-                                 }
-                             } else if (in_a_row) {
-                                 for (index_t j = 0; j < width; ++j) {
-                                     to[target[column] + j] = tile[j] + shift(output);
-                                 }
-                             } else {
-                                 for (index_t j = 0; j < width; ++j) {
-                                     to[target[column + j]] = tile[j] + shift(output);
-                                 }
-                             }
-                         }
-                     });
         }
     }
 }

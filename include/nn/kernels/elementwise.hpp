@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>    // std::array
-#include <cstddef>  // std::size_t
-#include <span>     // std::span
-#include <utility>  // std::index_sequence
+#include <array>     // std::array
+#include <cstddef>   // std::size_t
+#include <optional>  // std::optional
+#include <span>      // std::span
+#include <utility>   // std::index_sequence
 
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
 
 namespace nn::inline NN_ABI::kernels {
 
@@ -109,6 +111,18 @@ void transform(const Y& y, const F& f, const X&... x) {
                                        });
     };
     row(std::index_sequence_for<X...>{});
+}
+
+/// The elements of a vector side by side: its own or, where they are not, copies. Null without one.
+template <class T>
+const T* dense_vector(const std::optional<View<const T, 1>>& vector, const Workspace::Frame& frame) {
+    if (!vector || vector->strides[0] == 1) {
+        return vector ? vector->data : nullptr;
+    }
+    const View<T, 1> dense = contiguous(frame.template take<T>(vector->size()), vector->shape);
+    transform(
+        dense, [](T value) { return value; }, *vector);
+    return dense.data;
 }
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -8,11 +8,9 @@
 // Here every element of the result is one chain of multiply-adds over the depth, 0, 1, 2, …: its bits depend on the depth alone,
 // never on where in the matrix it stands or how many rows and columns there are. Tails run the full tile over zeros.
 //
-// 6 × 16 floats reach 103 of 104 GFLOP/s on one Zen 3 core under g++ 12 and clang 14 at -O2 -mavx2 -mfma.
+// 6 × 16 floats reach 103 of 104 GFLOP/s on one Zen 3 core under g++ 12 and clang 14 at -O2, with or without -mavx2 -mfma.
 
-#include <algorithm>    // std::min
-#include <cstring>      // std::memcpy
-#include <type_traits>  // std::conditional_t
+#include <algorithm>  // std::fill_n, std::min
 
 // Eigen is found where Debian puts it too, without an include path. Its headers warn under a plain -I where users ask for more than it did.
 #if defined(__GNUC__)
@@ -37,108 +35,208 @@
 
 namespace nn::inline NN_ABI::kernels {
 
-namespace detail {
-
-template <class T, bool = simd::available<T>>
-struct TileVector {
-    using type = typename simd::VectorOf<T>::type;
-    static type zero() { return type{}; }
+/// The part of a result that stays in registers: rows of A by columns of B. Two vectors wide; as high as the registers allow.
+struct Tile {
+    index_t rows;
+    index_t columns;
 };
-/// Where the compiler has no vectors of T, Eigen's arrays vectorise what its packet types know, and loop over the rest.
+template <class T, class Target>
+constexpr Tile tile_on() {
+    return {Target::registers == 32 ? 12 : 6, 2 * Target::template lanes<T>};
+}
 template <class T>
-struct TileVector<T, false> {
-    using type = Eigen::Array<T, static_cast<int>(simd::lanes<T>), 1>;
-    static type zero() { return type::Zero(); }
-};
-
-}  // namespace detail
-
-/// The tile of the result that stays in registers: rows of A by columns of B. Two vectors wide; as high as the registers allow.
-inline constexpr index_t tile_rows = simd::register_count == 32 ? 12 : 6;
-template <class T>
-inline constexpr index_t tile_columns = 2 * simd::lanes<T>;
+constexpr Tile tile_of(simd::Isa isa) {
+    switch (isa) {
+        case simd::Isa::avx2: return tile_on<T, simd::Avx2>();
+        case simd::Isa::avx512: return tile_on<T, simd::Avx512>();
+        case simd::Isa::baseline: break;
+    }
+    return tile_on<T, simd::Baseline>();
+}
 
 /// Elements that `pack` writes for `lines` lines of `depth` elements in panels of `width` lines.
 constexpr index_t packed_size(index_t lines, index_t depth, index_t width) {
     return saturating_multiply(saturating_multiply(divide_up(lines, width), width), depth);
 }
 
-/// Lays lines of `depth` elements into panels of `Width` lines, the depth outermost: out[panel][k][line]. The last panel is filled up
+/// Lays lines of `depth` elements into panels of `width` lines, the depth outermost: out[panel][k][line]. The last panel is filled up
 /// with zeros. `line(i)` is the address of line i, whose elements lie `step` apart.
-template <index_t Width, class T, class Line>
-void pack_lines(index_t lines, index_t depth, index_t step, const Line& line, T* out) {
-    for (index_t first = 0; first < lines; first += Width, out += Width * depth) {
-        for (index_t offset = 0; offset < Width; ++offset) {
+template <class T, class Line>
+void pack_lines(index_t width, index_t lines, index_t depth, index_t step, const Line& line, T* out) {
+    for (index_t first = 0; first < lines; first += width, out += width * depth) {
+        for (index_t offset = 0; offset < width; ++offset) {
             const T* const from = first + offset < lines ? line(first + offset) : nullptr;
             for (index_t k = 0; k < depth; ++k) {
-                out[k * Width + offset] = from != nullptr ? from[k * step] : T(0);
+                out[k * width + offset] = from != nullptr ? from[k * step] : T(0);
             }
         }
     }
 }
 
 /// The same for the lines of a matrix (lines, depth).
-template <index_t Width, class T>
-void pack(const View<const T, 2>& matrix, T* out) {
-    pack_lines<Width>(
-        matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
+template <class T>
+void pack(index_t width, const View<const T, 2>& matrix, T* out) {
+    pack_lines(
+        width, matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
 }
+
+/// Where the rows or the columns of a result lie: `offsets[i]` elements from the first or, without these, i · stride.
+struct Spacing {
+    index_t stride = 1;
+    const index_t* offsets = nullptr;
+
+    index_t operator[](index_t i) const { return offsets != nullptr ? offsets[i] : i * stride; }
+};
+
+/// What the sums of a product begin with.
+enum class Start : unsigned char {
+    zero,
+    row_bias,     ///< bias[row]
+    column_bias,  ///< bias[column]
+    c,            ///< what C holds
+};
+
+/// C = start + A · B.
+template <class T>
+struct Product {
+    index_t rows = 0;      ///< of A and of C
+    index_t columns = 0;   ///< of B and of C
+    index_t depth = 0;     ///< columns of A, rows of B
+    const T* a = nullptr;  ///< in panels of `Tile::rows` lines
+    const T* b = nullptr;  ///< in panels of `Tile::columns` lines
+    T* c = nullptr;
+    Spacing row{};
+    Spacing column{};
+    Start start = Start::zero;
+    const T* bias = nullptr;
+
+    T& at(index_t i, index_t j) const { return c[row[i] + column[j]]; }
+    T start_of(index_t i, index_t j) const {
+        switch (start) {
+            case Start::zero: break;
+            case Start::row_bias: return bias[i];
+            case Start::column_bias: return bias[j];
+            case Start::c: return at(i, j);
+        }
+        return T(0);
+    }
+};
 
 namespace detail {
 
-/// c[r][j] = Σ_k a[k][r] · b[k][j] for the first `Rows` rows of a panel of A and a whole panel of B.
-template <index_t Rows, class T>
-void multiply_tile(index_t depth, const T* a, const T* b, T* c) {
-    using V = typename TileVector<T>::type;
-    constexpr index_t lanes = simd::lanes<T>;
-    V sum[Rows][2];
-    NN_UNROLL
-    for (index_t r = 0; r < Rows; ++r) {
-        sum[r][0] = TileVector<T>::zero();
-        sum[r][1] = sum[r][0];
-    }
-    for (index_t k = 0; k < depth; ++k) {
-        V b0;
-        V b1;
-        std::memcpy(static_cast<void*>(&b0), b, sizeof(V));
-        std::memcpy(static_cast<void*>(&b1), b + lanes, sizeof(V));
+template <class T, class Target, bool = simd::available<T>>
+struct TileVector {
+    using type = typename simd::VectorOf<T, Target>::type;
+    NN_INLINE static void clear(type& vector) { vector = type{}; }
+};
+/// Where the compiler has no vectors of T, Eigen's arrays vectorise what its packet types know, and loop over the rest.
+template <class T, class Target>
+struct TileVector<T, Target, false> {
+    using type = Eigen::Array<T, static_cast<int>(Target::template lanes<T>), 1>;
+    static void clear(type& vector) { vector.setZero(); }
+};
+
+/// At most `Rows` rows from `row` on and `Panels` panels of columns from `column` on. What is not a whole tile goes through `spill`.
+template <class Target, index_t Rows, index_t Panels, class T>
+NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column) {
+    using V = typename TileVector<T, Target>::type;
+    constexpr Tile tile = tile_on<T, Target>();
+    constexpr index_t lanes = Target::template lanes<T>;
+    constexpr index_t width = Panels * tile.columns;
+    constexpr index_t vectors = width / lanes;
+
+    const index_t rows = std::min(Rows, p.rows - row);
+    const index_t columns = std::min(width, p.columns - column);
+    const bool whole = rows == Rows && columns == width && p.column.offsets == nullptr && p.column.stride == 1;
+    alignas(64) T spill[static_cast<std::size_t>(Rows * width)];
+
+    V sum[Rows][vectors];
+    const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
         NN_UNROLL
         for (index_t r = 0; r < Rows; ++r) {
-            sum[r][0] += a[r] * b0;
-            sum[r][1] += a[r] * b1;
+            NN_UNROLL
+            for (index_t v = 0; v < vectors; ++v) {
+                f(sum[r][v], r, v * lanes);
+            }
         }
-        a += tile_rows;
-        b += tile_columns<T>;
+    };
+    if (p.start == Start::zero) {
+        each([](V& s, index_t, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::clear(s); });
+    } else if (whole && p.start == Start::c) {
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, &p.at(row + r, column) + j); });
+    } else {
+        std::fill_n(spill, Rows * width, T(0));
+        for (index_t r = 0; r < rows; ++r) {
+            for (index_t j = 0; j < columns; ++j) {
+                spill[r * width + j] = p.start_of(row + r, column + j);
+            }
+        }
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, spill + r * width + j); });
     }
-    std::memcpy(c, static_cast<const void*>(sum), sizeof(sum));
+
+    const T* a = p.a + row * p.depth;
+    const T* b = p.b + column * p.depth;
+    for (index_t k = 0; k < p.depth; ++k) {
+        V part[vectors];
+        NN_UNROLL
+        for (index_t v = 0; v < vectors; ++v) {
+            simd::load(part[v], b + v / 2 * tile.columns * p.depth + v % 2 * lanes);
+        }
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { s += a[r] * part[j / lanes]; });
+        a += tile.rows;
+        b += tile.columns;
+    }
+
+    each([&](const V& s, index_t r, index_t j)
+             NN_INLINE_LAMBDA { simd::store(s, (whole ? &p.at(row + r, column) : spill + r * width) + j); });
+    if (!whole) {
+        for (index_t r = 0; r < rows; ++r) {
+            for (index_t j = 0; j < columns; ++j) {
+                p.at(row + r, column + j) = spill[r * width + j];
+            }
+        }
+    }
+}
+
+/// `Rows` rows from `row` on, of all columns.
+template <class Target, index_t Rows, index_t Panels, class T>
+NN_INLINE void multiply_rows(const Product<T>& p, index_t row) {
+    constexpr index_t width = tile_on<T, Target>().columns;
+    index_t column = 0;
+    for (; column + Panels * width <= p.columns; column += Panels * width) {
+        multiply_tile<Target, Rows, Panels>(p, row, column);
+    }
+    if constexpr (Panels > 1) {
+        for (; column + width <= p.columns; column += width) {
+            multiply_tile<Target, Rows, 1>(p, row, column);
+        }
+    }
+    if (column < p.columns) {
+        multiply_tile<Target, Rows, 1>(p, row, column);
+    }
 }
 
 }  // namespace detail
 
-/// C = A · B for A (m, depth) packed in panels of `tile_rows` and B (depth, n) packed in panels of `tile_columns<T>`, handed tile by tile
-/// to `store(row, rows, column, columns, tile)`, where tile[r * tile_columns<T> + j] is C[row + r, column + j].
-///
-/// Cost  2·m·n·depth flop.
-template <class T, class Store>
-void multiply(index_t m, index_t n, index_t depth, const T* a, const T* b, const Store& store) {
-    alignas(64) T tile[static_cast<std::size_t>(tile_rows * tile_columns<T>)];
-    for (index_t row = 0; row < m; row += tile_rows) {
-        const index_t rows = std::min(tile_rows, m - row);
-        for (index_t column = 0; column < n; column += tile_columns<T>) {
-            const T* const panel_a = a + row * depth;
-            const T* const panel_b = b + column * depth;
+/// Cost  2·rows·columns·depth flop.
+template <class T>
+void multiply(simd::Isa isa, const Product<T>& p) {
+    simd::run(isa, [&p](auto target) NN_INLINE_LAMBDA {
+        using Target = decltype(target);
+        constexpr index_t height = tile_on<T, Target>().rows;
+        for (index_t row = 0; row < p.rows; row += height) {
+            const index_t rows = p.rows - row;
             if (rows == 1) {
-                detail::multiply_tile<1>(depth, panel_a, panel_b, tile);
+                detail::multiply_rows<Target, 1, 4>(p, row);  // several panels: one row of one panel waits for its own sums
             } else if (rows == 2) {
-                detail::multiply_tile<2>(depth, panel_a, panel_b, tile);
+                detail::multiply_rows<Target, 2, 2>(p, row);
             } else if (rows <= 4) {
-                detail::multiply_tile<4>(depth, panel_a, panel_b, tile);
+                detail::multiply_rows<Target, 4, 1>(p, row);
             } else {
-                detail::multiply_tile<tile_rows>(depth, panel_a, panel_b, tile);
+                detail::multiply_rows<Target, height, 1>(p, row);
             }
-            store(row, rows, column, std::min(tile_columns<T>, n - column), static_cast<const T*>(tile));
         }
-    }
+    });
 }
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -12,36 +12,44 @@ namespace nn::inline NN_ABI::kernels {
 /// A weight (O, C) laid out for products with many rows: packed once, then applied.
 template <class T>
 struct PackedWeight {
+    simd::Isa isa;
     const T* panels;
     index_t outputs;  ///< O
     index_t depth;    ///< C
+
+    /// Rows that `multiply_rows` packs at a time; its scratch is this many times the depth.
+    index_t rows_at_once() const { return 8 * tile_of<T>(isa).rows; }
 };
 
 template <class T>
-PackedWeight<T> pack_weight(const View<const T, 2>& weight, const Workspace::Frame& frame) {
+PackedWeight<T> pack_weight(simd::Isa isa, const View<const T, 2>& weight, const Workspace::Frame& frame) {
     const auto [outputs, depth] = weight.shape;
-    T* const panels = frame.template take<T>(packed_size(outputs, depth, tile_columns<T>));
-    pack<tile_columns<T>>(weight, panels);
-    return {panels, outputs, depth};
+    const index_t width = tile_of<T>(isa).columns;
+    T* const panels = frame.template take<T>(packed_size(outputs, depth, width));
+    pack(width, weight, panels);
+    return {isa, panels, outputs, depth};
 }
 
-/// Rows that `multiply_rows` packs at a time; its scratch is this many times the depth.
-inline constexpr index_t rows_at_once = 8 * tile_rows;
-
-/// Calls `store(i, o, count, sums)` with sums[j] = Σ_c row(i)[c] · weight[o + j, c] for all rows and outputs. The elements of a row lie
-/// `step` apart; `scratch` holds rows_at_once · C elements.
-template <class T, class Row, class Store>
-void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* scratch, const Store& store) {
-    for (index_t first = 0; first < rows; first += rows_at_once) {
-        const index_t count = std::min(rows_at_once, rows - first);
-        pack_lines<tile_rows>(
-            count, weight.depth, step, [&](index_t i) { return row(first + i); }, scratch);
-        multiply(count, weight.outputs, weight.depth, static_cast<const T*>(scratch), weight.panels,
-                 [&](index_t i, index_t height, index_t o, index_t width, const T* tile) {
-                     for (index_t r = 0; r < height; ++r) {
-                         store(first + i + r, o, width, tile + r * tile_columns<T>);
-                     }
-                 });
+/// C[i, o] = start + Σ_c row(i)[c] · weight[o, c] for all rows and outputs. The elements of a row lie `step` apart; `scratch` holds
+/// rows_at_once() · C elements. `product` says where C lies and what the sums start with.
+template <class T, class Row>
+void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* scratch, Product<T> product) {
+    const Spacing all = product.row;
+    T* const c = product.c;
+    product.columns = weight.outputs;
+    product.depth = weight.depth;
+    product.a = scratch;
+    product.b = weight.panels;
+    for (index_t first = 0; first < rows; first += weight.rows_at_once()) {
+        product.rows = std::min(weight.rows_at_once(), rows - first);
+        pack_lines(
+            tile_of<T>(weight.isa).rows, product.rows, weight.depth, step, [&](index_t i) { return row(first + i); }, scratch);
+        if (all.offsets != nullptr) {
+            product.row.offsets = all.offsets + first;
+        } else {
+            product.c = c + first * all.stride;
+        }
+        multiply(weight.isa, product);
     }
 }
 

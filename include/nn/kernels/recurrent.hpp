@@ -4,7 +4,6 @@
 #include <algorithm>  // std::clamp, std::fill_n, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
-#include <optional>   // std::optional
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
@@ -38,28 +37,24 @@ constexpr index_t steps_at_once(index_t batch, index_t steps, index_t gates) {
 /// Calls `step(sums)` for every step, with sums (B, gates) = Σ weight_ih·x + bias, after the resets of `state`; then writes the first
 /// array of the state, the hidden one, to y.
 ///
-/// The products with the inputs of many steps are one product, before the steps; each gate is (Σ w_ih·x + bias) + Σ w_hh·h, so the bits
-/// do not depend on how a sequence is cut.
+/// The products with the inputs of many steps are one product, before the steps; each gate is one chain, bias, then w_ih·x, then w_hh·h,
+/// so that the bits do not depend on how a sequence is cut.
 template <class T, class S, std::size_t Arrays, class Step>
-void recur(const S& sequences, const View<const T, 2>& weight_ih, const std::optional<View<const T, 1>>& bias,
-           const std::array<View<T, 2>, Arrays>& state, Workspace& workspace, const Step& step) {
+void recur(const S& sequences, const View<const T, 2>& weight_ih, const T* bias, const std::array<View<T, 2>, Arrays>& state,
+           Workspace& workspace, const Step& step) {
     const auto& [batch, steps, x, x_step, y, y_step, reset] = sequences;
     const index_t gates = weight_ih.shape[0];
     const index_t size = state[0].shape[1];
     const auto frame = workspace.frame();
-    const PackedWeight<T> weight = pack_weight(weight_ih, frame);
-    T* const rows = frame.template take<T>(rows_at_once * weight.depth);
+    const PackedWeight<T> weight = pack_weight(simd::machine(), weight_ih, frame);
+    T* const rows = frame.template take<T>(weight.rows_at_once() * weight.depth);
     const index_t at_once = steps_at_once<T>(batch, steps, gates);
     T* const sums = frame.template take<T>(at_once * batch * gates);  // (step, batch, gate)
 
     for (index_t first = 0; first < steps; first += at_once) {
         const auto row = [&, &x = x, batch = batch](index_t i) { return x(i % batch, first + i / batch); };
         multiply_rows(std::min(at_once, steps - first) * batch, x_step, row, weight, rows,
-                      [&](index_t i, index_t gate, index_t count, const T* products) {
-                          for (index_t j = 0; j < count; ++j) {
-                              sums[i * gates + gate + j] = products[j] + (bias ? (*bias)(gate + j) : T(0));
-                          }
-                      });
+                      {.c = sums, .row = {gates}, .start = bias != nullptr ? Start::column_bias : Start::zero, .bias = bias});
         for (index_t t = first; t < std::min(first + at_once, steps); ++t) {
             for (index_t b = 0; b < batch; ++b) {
                 if (reset(b, t)) {
@@ -84,17 +79,12 @@ template <class T>
 class StepProduct {
 public:
     StepProduct(const View<const T, 2>& weight, const Workspace::Frame& frame)
-        : weight_(pack_weight(weight, frame)), rows_(frame.template take<T>(rows_at_once * weight_.depth)) {}
+        : weight_(pack_weight(simd::machine(), weight, frame)), rows_(frame.template take<T>(weight_.rows_at_once() * weight_.depth)) {}
 
     /// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
     void add(const View<T, 2>& rows, T* sums, index_t step) const {
-        multiply_rows(
-            rows.shape[0], 1, [&](index_t b) { return &rows(b, 0); }, weight_, rows_,
-            [&](index_t b, index_t gate, index_t count, const T* products) {
-                for (index_t j = 0; j < count; ++j) {
-                    sums[b * step + gate + j] += products[j];
-                }
-            });
+        multiply_rows(rows.shape[0], 1, [&](index_t b) { return &rows(b, 0); }, weight_, rows_,
+                      {.c = sums, .row = {step}, .start = Start::c});
     }
 
 private:
@@ -104,8 +94,8 @@ private:
 
 /// An LSTM over a batch of sequences; `state` (hidden, cell), each (B, H), is read and written.
 template <class T, class S>
-void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh,
-          const std::optional<View<const T, 1>>& bias, T forget_bias, const std::array<View<T, 2>, 2>& state, Workspace& workspace) {
+void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh, const T* bias, T forget_bias,
+          const std::array<View<T, 2>, 2>& state, Workspace& workspace) {
     const auto frame = workspace.frame();
     const StepProduct<T> hidden_product(weight_hh, frame);
     const auto& [hidden, cell] = state;
@@ -121,9 +111,8 @@ void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<cons
 /// A GRU over a batch of sequences; the state, hidden (B, H), is read and written. The candidate's product is with h, its result scaled
 /// by r (`reset_before` false), or with r·h.
 template <class T, class S>
-void gru(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh,
-         const std::optional<View<const T, 1>>& bias, const std::optional<View<const T, 1>>& bias_n, bool reset_before,
-         const View<T, 2>& hidden, Workspace& workspace) {
+void gru(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh, const T* bias, const T* bias_n,
+         bool reset_before, const View<T, 2>& hidden, Workspace& workspace) {
     const auto frame = workspace.frame();
     const index_t batch = hidden.shape[0];
     const index_t size = hidden.shape[1];
@@ -137,7 +126,7 @@ void gru(const S& sequences, const View<const T, 2>& weight_ih, const View<const
             T* const r = sums + b * 3 * size;
             for (index_t unit = 0; unit < size; ++unit) {
                 r[unit] = sigmoid(r[unit]);
-                candidate(b, unit) = bias_n ? (*bias_n)(unit) : T(0);
+                candidate(b, unit) = bias_n != nullptr ? bias_n[unit] : T(0);
                 reset_hidden(b, unit) = r[unit] * hidden(b, unit);
             }
         }

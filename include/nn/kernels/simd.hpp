@@ -1,48 +1,138 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Vectors of the machine's width, and the only place with compiler extensions: GCC's and clang's vector types. Without them, or with
-// NN_NO_SIMD defined, `available` is false and kernels use Eigen's fixed-size arrays in their place.
+// Vectors, and kernels compiled once per instruction set: the only place with compiler extensions, GCC's and clang's vector types and
+// target attributes. With NN_NO_SIMD, or where the compiler has none, kernels are plain loops; with NN_NO_DISPATCH they are compiled for
+// what the compiler's flags allow, and for nothing else.
+//
+//     simd::run(isa, [&](auto target) NN_INLINE_LAMBDA { body<decltype(target)>(…); });
+//
+// compiles `body` for every instruction set that is wider than the flags' own, and calls the one that `isa` names. All that `body` calls
+// and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass by reference, since passing
+// them by value would be another calling convention with every -m flag (-Wpsabi).
 
 #include <concepts>  // std::same_as
 #include <cstddef>   // std::size_t
+#include <cstring>   // std::memcpy
 
 #include <nn/core/index.hpp>
 
-namespace nn::inline NN_ABI::simd {
-
-#if defined(__AVX512F__)
-inline constexpr std::size_t register_bytes = 64;
-inline constexpr int register_count = 32;
-#elif defined(__AVX__)
-inline constexpr std::size_t register_bytes = 32;
-inline constexpr int register_count = 16;
-#elif defined(__aarch64__)
-inline constexpr std::size_t register_bytes = 16;
-inline constexpr int register_count = 32;
-#else
-inline constexpr std::size_t register_bytes = 16;
-inline constexpr int register_count = 16;
-#endif
-
 #if defined(__GNUC__) && !defined(NN_NO_SIMD)
-template <class T>
-inline constexpr bool available = std::same_as<T, float> || std::same_as<T, double>;
-template <class T>
-struct VectorOf {
-    typedef T type __attribute__((vector_size(register_bytes)));
-};
+#define NN_SIMD 1
+#define NN_INLINE [[gnu::always_inline]] inline
+#define NN_INLINE_LAMBDA __attribute__((always_inline))
 #define NN_UNROLL _Pragma("GCC unroll 16")
 #else
-template <class T>
-inline constexpr bool available = false;
-template <class T>
-struct VectorOf {};
+#define NN_SIMD 0
+#define NN_INLINE inline
+#define NN_INLINE_LAMBDA
 #define NN_UNROLL
 #endif
 
-/// Elements of T in one register, at least one.
+#if NN_SIMD && defined(__x86_64__) && !defined(NN_NO_DISPATCH)
+#define NN_DISPATCH 1
+#else
+#define NN_DISPATCH 0
+#endif
+
+namespace nn::inline NN_ABI::simd {
+
+/// Width and number of the vector registers that a kernel is compiled for.
+template <std::size_t Bytes, int Count>
+struct Target {
+    static constexpr std::size_t register_bytes = Bytes;
+    static constexpr int registers = Count;
+
+    /// Elements of T in one register, at least one.
+    template <class T>
+    static constexpr index_t lanes = sizeof(T) < Bytes ? static_cast<index_t>(Bytes / sizeof(T)) : 1;
+};
+using Avx2 = Target<32, 16>;
+using Avx512 = Target<64, 32>;
+
+/// What the compiler's flags allow.
+#if defined(__AVX512F__)
+using Baseline = Avx512;
+#elif defined(__AVX__)
+using Baseline = Avx2;
+#elif defined(__aarch64__)
+using Baseline = Target<16, 32>;
+#else
+using Baseline = Target<16, 16>;
+#endif
+
+/// An instruction set that kernels are compiled for, narrowest first.
+enum class Isa : unsigned char { baseline, avx2, avx512 };
+
+/// The widest that this machine has, never narrower than the flags'. A load and a test: no static of ours.
+inline Isa machine() {
+#if NN_DISPATCH && !defined(__AVX512F__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+        return Isa::avx512;
+    }
+#if !(defined(__AVX2__) && defined(__FMA__))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return Isa::avx2;
+    }
+#endif
+#endif
+    return Isa::baseline;
+}
+
+namespace detail {
+
+#if NN_DISPATCH
+template <class F>
+__attribute__((target("avx2,fma"))) void on_avx2(const F& f) {
+    f(Avx2());
+}
+template <class F>
+__attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))) void on_avx512(const F& f) {
+    f(Avx512());
+}
+#endif
+
+}  // namespace detail
+
+/// Calls f(Target()), compiled for `isa`, which the machine must have.
+template <class F>
+void run(Isa isa, const F& f) {
+#if NN_DISPATCH && !defined(__AVX512F__)
+    if (isa == Isa::avx512) {
+        return detail::on_avx512(f);
+    }
+#if !(defined(__AVX2__) && defined(__FMA__))
+    if (isa == Isa::avx2) {
+        return detail::on_avx2(f);
+    }
+#endif
+#endif
+    static_cast<void>(isa);
+    f(Baseline());
+}
+
+#if NN_SIMD
 template <class T>
-inline constexpr index_t lanes = sizeof(T) < register_bytes ? static_cast<index_t>(register_bytes / sizeof(T)) : 1;
+inline constexpr bool available = std::same_as<T, float> || std::same_as<T, double>;
+template <class T, class Target>
+struct VectorOf {
+    typedef T type __attribute__((vector_size(Target::register_bytes)));
+};
+#else
+template <class T>
+inline constexpr bool available = false;
+template <class T, class Target>
+struct VectorOf {};
+#endif
+
+/// From and to memory of any alignment.
+template <class V, class T>
+NN_INLINE void load(V& vector, const T* from) {
+    std::memcpy(static_cast<void*>(&vector), from, sizeof(V));
+}
+template <class V, class T>
+NN_INLINE void store(const V& vector, T* to) {
+    std::memcpy(to, static_cast<const void*>(&vector), sizeof(V));
+}
 
 }  // namespace nn::inline NN_ABI::simd

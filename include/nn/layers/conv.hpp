@@ -21,10 +21,10 @@ namespace nn::inline NN_ABI {
 ///     y (…, O, M₁ … M_N)    M = ⌊(l·(L − 1) + 1 + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit
 ///
 /// Cells outside x read as `padding_mode` says; `input_dilation` l puts l − 1 zeros between the cells of x. With `channels_last` the
-/// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in T, in the order of (c, k).
+/// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in T: the bias, then (c, k) in order.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch kernels::conv_scratch(O/G, ΠK·C/G) elements, whatever the image.
+/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch for the packed weight and about 128 KiB, whatever the image.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 15; the numbers of equinox.nn.Conv and torch.nn.ConvNd.
 template <std::floating_point T, std::size_t N>
 struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {

@@ -28,7 +28,7 @@ struct LinearOptions {
 ///
 ///     x (…, C)    weight (O, C)    bias (O)    y (…, O)
 ///
-/// Sums in T, c = 0, 1, 2, …
+/// Sums in T: the bias, then c = 0, 1, 2, …
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
 /// Cost    2·B·O·C flop, B the product of the leading axes; scratch O·C elements for the packed weight and 48·C or 96·C for rows.

@@ -168,6 +168,14 @@ View<const T, R> dense_weight(const View<const T, R>& weight, const std::optiona
     return dense;
 }
 
+/// A weight (O, C/G · ΠK) in panels for this machine, in scratch memory.
+template <class T>
+kernels::PackedConv<T> pack_conv(const View<const T, 2>& weight, index_t groups, index_t taps, const Workspace::Frame& frame) {
+    const simd::Isa isa = simd::machine();
+    const index_t size = kernels::packed_conv_size<T>(isa, groups, weight.shape[0] / groups, weight.shape[1]);
+    return kernels::pack_conv(isa, weight, groups, taps, frame.template take<T>(size));
+}
+
 /// The convolution that the plan says, of views that are still to be checked.
 template <template <std::size_t> class Options, class T, std::size_t N>
 void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
@@ -180,7 +188,8 @@ void run_conv(std::string_view who, const Options<N>& options, const kernels::Co
     const auto frame = workspace.frame();
     const index_t depth = options.in_channels / options.groups * plan.taps();
     const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
-    kernels::conv(plan, x.channels_first(options.layout), contiguous(weight.data, Shape<2>{options.out_channels, depth}), parameters.bias,
+    const auto packed = pack_conv(contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame);
+    kernels::conv(plan, x.channels_first(options.layout), packed, kernels::dense_vector(parameters.bias, frame),
                   y.channels_first(options.layout), workspace);
 }
 

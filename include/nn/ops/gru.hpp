@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nn/core/initialiser.hpp>
+#include <nn/kernels/elementwise.hpp>
 #include <nn/ops/recurrent.hpp>
 
 namespace nn::inline NN_ABI {
@@ -62,8 +63,9 @@ void gru(const GRUOptions& options, const Batch<const T, K>& x, const GRUParamet
     check_recurrent_state(who, options.hidden_size, x, y, std::array{hidden}, "state.hidden ", hidden.shape);
     check_resets(who, x, resets);
     if (!y.empty()) {
-        kernels::gru(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, parameters.bias, parameters.bias_n,
-                     options.reset == GRUReset::before, hidden, workspace);
+        const auto frame = workspace.frame();
+        kernels::gru(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, kernels::dense_vector(parameters.bias, frame),
+                     kernels::dense_vector(parameters.bias_n, frame), options.reset == GRUReset::before, hidden, workspace);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <nn/core/check.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/linear.hpp>
 
 namespace nn::inline NN_ABI::ops {
@@ -36,17 +37,24 @@ void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const st
         return;
     }
     const auto frame = workspace.frame();
-    const kernels::PackedWeight<T> packed = kernels::pack_weight(weight, frame);
-    T* const scratch = frame.template take<T>(kernels::rows_at_once * packed.depth);
-    const index_t step = y.item_strides()[0];
+    const auto packed = kernels::pack_weight(simd::machine(), weight, frame);
+    T* const scratch = frame.template take<T>(packed.rows_at_once() * packed.depth);
+    kernels::Product<T> product{.c = y.data(), .column = {y.item_strides()[0]}};
+    if (y.uniform()) {
+        product.row.stride = y.stacked().strides[0];
+    } else {
+        index_t* const offsets = frame.template take<index_t>(y.count());
+        for (index_t i = 0; i < y.count(); ++i) {
+            offsets[i] = y[i].data - y.data();
+        }
+        product.row.offsets = offsets;
+    }
+    if (bias) {
+        product.start = kernels::Start::column_bias;
+        product.bias = kernels::dense_vector(bias, frame);
+    }
     kernels::multiply_rows(
-        x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, packed, scratch,
-        [&](index_t i, index_t o, index_t count, const T* sums) {
-            T* const to = y[i].data;
-            for (index_t j = 0; j < count; ++j) {
-                to[(o + j) * step] = sums[j] + (bias ? (*bias)(o + j) : T(0));
-            }
-        });
+        x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, packed, scratch, product);
 }
 
 }  // namespace nn::inline NN_ABI::ops

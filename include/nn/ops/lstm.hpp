@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nn/core/initialiser.hpp>
+#include <nn/kernels/elementwise.hpp>
 #include <nn/ops/recurrent.hpp>
 
 namespace nn::inline NN_ABI {
@@ -52,7 +53,8 @@ void lstm(const LSTMOptions& options, const Batch<const T, K>& x, const Recurren
     check_recurrent_state(who, options.hidden_size, x, y, arrays, "state.hidden ", state.hidden.shape, ", state.cell ", state.cell.shape);
     check_resets(who, x, resets);
     if (!y.empty()) {
-        kernels::lstm(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, parameters.bias,
+        const auto frame = workspace.frame();
+        kernels::lstm(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, kernels::dense_vector(parameters.bias, frame),
                       static_cast<T>(options.forget_bias), arrays, workspace);
     }
 }
