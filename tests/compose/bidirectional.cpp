@@ -41,6 +41,11 @@ using nn::test::starts_without_batch;
 using nn::test::values_of;
 
 using Pair = nn::Bidirectional<nn::LSTM<float>, nn::LSTM<float>>;
+using Plain = decltype([](const auto& x) { return nn::relu(x); });  // which cannot tell its output's shape
+template <class L>
+concept tells_shape = requires(const L& layer, nn::Shape<3> x) {
+    layer.output_shape(x);
+};
 
 /// Input 3, forward 5, backward 2.
 Pair pair_of_lstms() {
@@ -405,6 +410,7 @@ TEST_CASE("Bidirectional: no resets, no const state, and no state that is not it
     static_assert(forwarded_with<Pair, X&, X&, W&> && forwarded_with<Pair, X&, State&, X&, W&>);
     static_assert(!forwarded_with<Pair, X&, const State&, X&, W&> && !forwarded_with<Pair, X&, State&, Marks&, X&, W&>);
     static_assert(!starts_without_batch<Pair>);
+    static_assert(tells_shape<Pair> && !tells_shape<nn::Bidirectional<nn::LSTM<float>, Plain>>);
     static_assert(Pair::allocation_free && !nn::Bidirectional<nn::LSTM<float>, Refuse>::allocation_free);
     SUCCEED();
 }

@@ -62,6 +62,46 @@ TEST_CASE("summary: carried states, indices, branches, and one layer alone") {
           "       total     (4, 3)                16             36\n");
 }
 
+namespace {
+
+struct Scaled {  // as in the README, of a user's own
+    nn::Linear<float> linear;
+    nn::Tensor<float, 1> scale{2, 2};
+
+    auto operator()(const auto& x) const { return nn::Tensor<float, 2>(linear(x) * scale); }
+    static void members(auto& self, auto&& f) {
+        f("linear", self.linear);
+        f("scale", self.scale);
+    }
+};
+struct Counted : Scaled {
+    template <std::size_t R>
+    index_t multiply_adds(const Shape<R>& x) const {
+        return linear.multiply_adds(x) + nn::element_count(linear.output_shape(x));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("summary: the multiply-adds of a user's layer are what it says, or unknown") {
+    std::mt19937 rng(4);
+    const nn::Linear<float> linear({.in_features = 3, .out_features = 2}, rng);
+    const auto activation = [](const auto& x) { return nn::relu(x); };
+    CHECK(nn::summary(nn::Sequential(linear, Scaled{nn::Linear<float>({.in_features = 2, .out_features = 2}, rng)}, activation),
+                      Shape<2>{5, 3}) ==
+          "layer              output shape  parameters  multiply-adds\n"
+          "       input       (5, 3)\n"
+          "0      nn::Linear  (5, 2)                 8             30\n"
+          "1      callable    (5, 2)                 8              ?\n"
+          "2      callable    (5, 2)\n"
+          "       total       (5, 2)                16         30 + ?\n");
+    CHECK(nn::summary(Counted{{linear}}, Shape<2>{5, 3}) ==
+          "layer            output shape  parameters  multiply-adds\n"
+          "       input     (5, 3)\n"
+          "       callable  (5, 2)                10             40\n"
+          "       total     (5, 2)                10             40\n");
+}
+
 TEST_CASE("summary: multiply-adds of the layers that multiply") {
     std::mt19937 rng(3);
     // Each cell of x meets every tap of every output channel of its group: 2·3 · 5·7 · 4/2 · 3·2

@@ -698,6 +698,10 @@ TEST_CASE("ConvTranspose: pads that crop all of y leave none of it, pads that cr
               (void)folded.output_shape(Shape<2>{1, 3});
           }) == "nn::ConvTranspose: padding (3, 2) crops more than there is along axis 0  [x (1, 3)]");
     CHECK(folded.output_shape(Shape<2>{1, 4}) == Shape<2>{1, 1});
+    const nn::ConvTranspose2d<float> plane({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = {{1, 0}, {4, 4}}}, no_init);
+    CHECK(error_of<shape_error>([&] {
+              (void)plane.output_shape(Shape<3>{1, 3, 3});
+          }) == "nn::ConvTranspose: padding (4, 4) crops more than there is along axis 1  [x (1, 3, 3)]");
 }
 
 // ---- messages ----

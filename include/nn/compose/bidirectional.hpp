@@ -24,6 +24,11 @@ struct BidirectionalState {
 
 namespace detail {
 
+template <class L, std::size_t R>
+concept tells_shape = requires(const L& layer, const Shape<R>& shape) {
+    layer.output_shape(shape);
+};
+
 template <bool Stateful, class Forward, class Backward>
 struct BidirectionalBase {};
 template <class Forward, class Backward>
@@ -41,7 +46,7 @@ struct BidirectionalBase<true, Forward, Backward> {
 ///
 /// Called as bi(x), from zeros, or as bi(x, state), where `state.forward` and `state.backward` are what each direction starts from and,
 /// afterwards, where it ended: the forward one after the last step, the backward one after the first. A sequence can therefore not be
-/// cut, and resets do not compile.
+/// cut, and resets do not compile. Both layers must be able to tell their output's shape before they run, as all of nn's can.
 ///
 /// Errors  those of the layers, and shape_error where their outputs do not stand side by side; output and state are as before.
 /// Cost    that of the layers; scratch for their outputs.
@@ -70,7 +75,7 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
     }
 
     template <std::size_t R>
-        requires(R >= 2)
+        requires(R >= 2 && detail::tells_shape<Forward, R> && detail::tells_shape<Backward, R>)
     Shape<R> output_shape(const Shape<R>& x)
     const { return side_by_side(forward.output_shape(x), backward.output_shape(x), x); }
 
@@ -96,6 +101,8 @@ private:
 
     template <class T>
     static auto operation(const auto& layers, const auto& states, const auto& context) {
+        static_assert(detail::tells_shape<Forward, 3> && detail::tells_shape<Backward, 3>,
+                      "nn::Bidirectional: both layers need a member output_shape");
         const auto& [ahead, back] = layers;
         const auto item = [&ahead = ahead, &back = back](const Batch<const T, 2>& x) {
             const Shape<3> shape{x.count(), x.item()[0], x.item()[1]};

@@ -10,6 +10,7 @@
 #include <utility>      // std::move
 
 #include <nn/compose/chain.hpp>
+#include <nn/core/initialiser.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/conv.hpp>
 
@@ -28,6 +29,8 @@ struct ConvNormActivationOptions {
     std::optional<bool> use_bias = std::nullopt;  ///< by default: a bias if there is no norm
     PaddingMode padding_mode = PaddingMode::zeros;
     Layout layout = Layout::channels_first;
+    Initialiser weight_init = init::equinox;
+    Initialiser bias_init = init::equinox;
 };
 
 namespace detail {
@@ -97,7 +100,9 @@ auto conv_norm_activation(const ConvNormActivationOptions<N>& options, Norm norm
                               .groups = options.groups,
                               .use_bias = options.use_bias.value_or(std::is_same_v<Norm, Identity>),
                               .padding_mode = options.padding_mode,
-                              .layout = options.layout};
+                              .layout = options.layout,
+                              .weight_init = options.weight_init,
+                              .bias_init = options.bias_init};
     return ConvNormActivation(Conv<T, N>(conv, engine), std::move(norm), std::move(activation));
 }
 

@@ -46,11 +46,18 @@ public:
             return shape_of_result(layer, x);
         } else {
             const auto y = shape_of_result(layer, x);
-            index_t operations = 0;
+            const index_t parameters = parameter_count(layer);
+            SummaryRow row{path, std::string(name_of<L>()), text_of(Part(y)), parameters == 0 ? "" : text_of(Part(parameters)), ""};
             if constexpr (requires { layer.multiply_adds(x); }) {
-                operations = layer.multiply_adds(x);
+                const index_t operations = layer.multiply_adds(x);
+                row[4] = text_of(Part(operations));
+                operations_ = saturating_add(operations_, operations);
+            } else if (!requires { L::name; } && parameters > 0) {
+                row[4] = "?";  // a user's layer, which need not say
+                known_ = false;
             }
-            add_row({path, std::string(name_of<L>()), text_of(Part(y)), {}, {}}, parameter_count(layer), operations);
+            parameters_ = saturating_add(parameters_, parameters);
+            rows_.push_back(std::move(row));
             return y;
         }
     }
@@ -59,7 +66,8 @@ public:
     std::string table(std::string_view input, std::string_view output) {
         const SummaryRow head{"layer", "", "output shape", "parameters", "multiply-adds"};
         rows_.insert(rows_.begin(), {head, {"", "input", std::string(input), "", ""}});
-        rows_.push_back({"", "total", std::string(output), text_of(Part(parameters_)), text_of(Part(operations_))});
+        rows_.push_back(
+            {"", "total", std::string(output), text_of(Part(parameters_)), text_of(Part(operations_)) + (known_ ? "" : " + ?")});
         std::array<std::size_t, 5> widths{};
         for (const SummaryRow& row : rows_) {
             for (std::size_t column = 0; column < row.size(); ++column) {
@@ -119,17 +127,10 @@ private:
         }
     }
 
-    void add_row(SummaryRow row, index_t parameters, index_t operations) {
-        parameters_ = saturating_add(parameters_, parameters);
-        operations_ = saturating_add(operations_, operations);
-        row[3] = parameters == 0 ? "" : text_of(Part(parameters));
-        row[4] = operations == 0 ? "" : text_of(Part(operations));
-        rows_.push_back(std::move(row));
-    }
-
     std::vector<SummaryRow> rows_;
     index_t parameters_ = 0;
     index_t operations_ = 0;
+    bool known_ = true;  // the operations of every layer
 };
 
 }  // namespace detail
@@ -140,7 +141,8 @@ private:
 ///     std::fputs(nn::summary(net, nn::Shape<4>{1, 3, 224, 224}).c_str(), stdout);
 ///
 /// Layers are those of nn's own composites, by the names of their parameters. A plain callable, and a layer that cannot say its output's
-/// shape, is called once with zeros of type T. Errors are those of the layers.
+/// shape, is called once with zeros of type T. A layer of the user's is one line: its multiply-adds are what `multiply_adds(shape)` says,
+/// if it has that, or "?". Errors are those of the layers.
 template <std::floating_point T = float, class Net, std::size_t R>
 std::string summary(const Net& net, const Shape<R>& shape) {
     detail::Summary<T> summary;
