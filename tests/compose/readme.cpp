@@ -149,7 +149,7 @@ TEST_CASE("readme: every row on other libraries' weights is a test that uses wha
         }
         // The options named in the cell before it, which a test may share with others.
         std::string set = test;
-        for (const std::string shared : {"grouped_last", "two_by_three"}) {
+        for (const std::string shared : {"grouped_last", "dilated_last", "two_by_three"}) {
             if (test.find(shared) != std::string::npos) {
                 const std::size_t definition = tests.find(shared + "{");
                 REQUIRE(definition != std::string::npos);

@@ -5,8 +5,10 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nn/io/convert.hpp>
@@ -152,6 +154,31 @@ void check_torch_stacks(const std::string& name, nn::index_t gates, const Conver
                 nn::Sequential(nn::Bidirectional(layer(3), layer(3)), nn::Bidirectional(layer(4), layer(4))));
 }
 
+void check_adaptive_pools(const std::string& library, const nn::AdaptivePoolOptions<2>& options) {
+    const auto x = options.layout == Layout::channels_first ? Arrays()(2, 2, 5, 4) : Arrays()(2, 5, 4, 2);
+    check(library, "AdaptiveMaxPool2d", nn::AdaptiveMaxPool2d(options)(x));
+    check(library, "AdaptiveAvgPool2d", nn::AdaptiveAvgPool2d(options)(x));
+}
+
+/// What is kept, in the end all of x, and inference. Which elements are kept at a time is up to each library's engine.
+void check_dropout(const std::string& library, const nn::DropoutOptions& options) {
+    const nn::Dropout dropout(options);
+    const auto x = Arrays()(2, 6);
+    Tensor<double, 2> kept = xt::zeros_like(x);
+    std::mt19937 engine(0);
+    for (int draw = 0; draw < 32; ++draw) {
+        const Tensor<double, 2> y = dropout(x, nn::training(engine));
+        kept = xt::where(xt::equal(y, 0.0), kept, y);
+    }
+    Said said(library, "Dropout");
+    said.check(kept);
+    said.check(dropout(x));
+    said.end();
+}
+
+/// A brainstate mask of any shape, spread to that of a kernel.
+Tensor<double, 4> spread(const auto& mask, const std::array<std::size_t, 4>& kernel) { return xt::broadcast(mask, kernel); }
+
 const nn::ConvOptions<2> grouped_last{.in_channels = 4,
                                       .out_channels = 6,
                                       .kernel_size = {3, 2},
@@ -159,6 +186,12 @@ const nn::ConvOptions<2> grouped_last{.in_channels = 4,
                                       .padding = nn::same,
                                       .dilation = {1, 2},
                                       .groups = 2,
+                                      .layout = Layout::channels_last};
+const nn::ConvOptions<2> dilated_last{.in_channels = 4,
+                                      .out_channels = 6,
+                                      .kernel_size = {3, 2},
+                                      .padding = {{2, 1}, {1, 3}},
+                                      .input_dilation = {2, 3},
                                       .layout = Layout::channels_last};
 const nn::AdaptivePoolOptions<2> two_by_three{.output_size = {2, 3}};
 const Tensor<int, 1> indices{0, 4, 2, 2};
@@ -265,9 +298,9 @@ TEST_CASE("convert: PyTorch MaxPool, AvgPool") {
     check("torch", "AvgPool2d", nn::AvgPool2d({.window = 3, .stride = 2, .padding = 1, .count_padding = true})(x));
 }
 
-TEST_CASE("convert: PyTorch AdaptiveAvgPool") {
-    check("torch", "AdaptiveAvgPool2d", nn::AdaptiveAvgPool2d(two_by_three)(Arrays()(2, 2, 5, 4)));
-}
+TEST_CASE("convert: PyTorch AdaptiveMaxPool, AdaptiveAvgPool") { check_adaptive_pools("torch", two_by_three); }
+
+TEST_CASE("convert: PyTorch Dropout") { check_dropout("torch", {.rate = 0.25}); }
 
 TEST_CASE("convert: Equinox Conv, ConvTranspose") {
     Arrays fill;
@@ -314,8 +347,25 @@ TEST_CASE("convert: Equinox LSTMCell, GRUCell") {
     check("equinox", "GRUCell", gru(other(4, 3)));
 }
 
-TEST_CASE("convert: Equinox BatchNorm") {
-    // In mode "ema", whose training normalises by the running statistics: inference and what a step leaves behind are equal.
+TEST_CASE("convert: Equinox BatchNorm, mode batch") {
+    Arrays fill;
+    const double momentum = 0.99;
+    const auto norm = with_affine(
+        nn::BatchNorm1d<double>({.size = 3, .momentum = nn::momentum_from_old(momentum), .unbiased_running_var = false}), fill, 3);
+    auto state = norm.initial_state();
+    (void)norm(fill(2, 3, 4), state, nn::training());
+    const auto x = fill(2, 3, 4);
+    Said said("equinox", "BatchNorm_batch");
+    said.check(norm(x, state, nn::training()));
+    said.check(state.running_mean);
+    said.check(state.running_var);
+    const double part = 1 - momentum * momentum;  // of two steps
+    said.check(norm(x, {state.running_mean / part, state.running_var / part}));
+    said.end();
+}
+
+TEST_CASE("convert: Equinox BatchNorm, mode ema") {
+    // Its training normalises by the running statistics: inference and what a step leaves behind are equal.
     Arrays fill;
     const auto norm =
         with_affine(nn::BatchNorm1d<double>({.size = 3, .momentum = nn::momentum_from_old(0.99), .unbiased_running_var = false}), fill, 3);
@@ -324,7 +374,7 @@ TEST_CASE("convert: Equinox BatchNorm") {
         variance += 1;
     }
     const auto x = fill(2, 3, 4);
-    Said said("equinox", "BatchNorm");
+    Said said("equinox", "BatchNorm_ema");
     said.check(norm(x, state));
     (void)norm(x, state, nn::training());
     said.check(state.running_mean);
@@ -354,10 +404,67 @@ TEST_CASE("convert: Equinox MaxPool, AvgPool") {
     check("equinox", "MaxPool2d", nn::MaxPool2d({.window = 3, .stride = 1})(x));
 }
 
-TEST_CASE("convert: Equinox AdaptiveAvgPool") {
+TEST_CASE("convert: Equinox AdaptiveMaxPool, AdaptiveAvgPool") {
     auto options = two_by_three;
     options.windows = nn::AdaptiveWindows::equinox;
-    check("equinox", "AdaptiveAvgPool2d", nn::AdaptiveAvgPool2d(options)(Arrays()(2, 2, 5, 4)));
+    check_adaptive_pools("equinox", options);
+}
+
+TEST_CASE("convert: Equinox Dropout") { check_dropout("equinox", {.rate = 0.25}); }
+
+TEST_CASE("convert: noxton ConvNormActivation") {
+    Arrays fill;
+    auto block = nn::conv_norm_activation<double, 2>(
+        {.in_channels = 4, .out_channels = 6, .kernel_size = {3, 2}, .stride = {1, 2}, .dilation = {2, 1}, .groups = 2},
+        nn::BatchNorm2d<double>({.size = 6}), nn::silu, nn::no_init);
+    block.conv.weight = fill(6, 2, 3, 2);
+    block.norm = with_affine(block.norm, fill, 6);
+    auto state = block.initial_state();
+    Said said("noxton", "ConvNormActivation");
+    said.check(block(fill(2, 4, 5, 5), state, nn::training()));
+    said.check(state.norm.running_mean);
+    said.check(state.norm.running_var);
+    said.end();
+
+    Arrays other;
+    auto plain = nn::conv_norm_activation<double, 1>({.in_channels = 2, .out_channels = 3}, nn::identity, nn::relu, nn::no_init);
+    plain.conv.weight = other(3, 2, 3);
+    plain.conv.bias = nn::flattened(other(3, 1));
+    check("noxton", "ConvNormActivation_no_norm", plain(other(2, 2, 5)));
+}
+
+TEST_CASE("convert: noxton BatchNorm, LayerNorm") {
+    Arrays fill;
+    const auto norm = with_affine(nn::BatchNorm1d<double>({.size = 3}), fill, 3);
+    check_batch_norm("noxton", "BatchNorm", norm, fill(2, 3, 4));
+
+    Arrays other;
+    const auto layer = with_affine(nn::LayerNorm<double, 2>({.shape = {3, 4}}), other, 3, 4);
+    check("noxton", "LayerNorm", layer(other(2, 3, 4)));
+}
+
+TEST_CASE("convert: noxton LocalResponseNormalization") {
+    const auto x = Arrays()(2, 5, 3, 2);
+    check("noxton", "LocalResponseNormalization", nn::LocalResponseNorm<double, 2>()(x));
+    const nn::LocalResponseNorm<double, 2> norm({.size = 4, .alpha = 0.5, .beta = 0.6, .k = 1.5});
+    check("noxton", "LocalResponseNormalization_n", norm(x));
+}
+
+TEST_CASE("convert: noxton CausalConv1d") {
+    for (const bool channel_mixing : {false, true}) {
+        Arrays fill;
+        const auto weight = fill(3, channel_mixing ? 3 : 1, 4);
+        const nn::CausalConv1d<double> conv({.in_channels = 3, .out_channels = 3, .kernel_size = 4, .groups = channel_mixing ? 1 : 3},
+                                            weight, nn::flattened(fill(3, 1)));
+        const auto x = fill(6, 3);
+        const auto conv_state = fill(3, 3);
+        auto state = conv.initial_state(1);
+        xt::view(state.history, 0) = xt::transpose(conv_state);
+        Said said("noxton", channel_mixing ? "CausalConv1d_channel_mixing" : "CausalConv1d");
+        said.check(conv(x));
+        said.check(conv(x, state));
+        said.end();
+    }
 }
 
 TEST_CASE("convert: blox Conv") {
@@ -365,6 +472,11 @@ TEST_CASE("convert: blox Conv") {
     const auto weight = nn::from_hwio(fill(3, 2, 2, 6));
     const nn::Conv2d<double> conv(grouped_last, weight, fill(6));
     check("blox", "Conv", conv(fill(2, 6, 5, 4)));
+
+    Arrays other;
+    const auto kernel = nn::from_hwio(other(3, 2, 4, 6));
+    const nn::Conv2d<double> dilated(dilated_last, kernel, other(6));
+    check("blox", "Conv_input_dilation", dilated(other(2, 3, 4, 4)));
 }
 
 TEST_CASE("convert: blox ConvTranspose") {
@@ -444,12 +556,19 @@ TEST_CASE("convert: blox LayerNorm, RMSNorm") {
     check("blox", "RMSNorm", with_affine(nn::RMSNorm<double>({.shape = 4}), other, 4)(other(2, 4)));
 }
 
-TEST_CASE("convert: blox max_pool, avg_pool") {
+TEST_CASE("convert: blox max_pool, min_pool, avg_pool") {
     const auto x = Arrays()(2, 6, 5, 2);
-    const nn::PoolOptions<2> options{.window = 3, .stride = 2, .padding = nn::same, .layout = Layout::channels_last};
-    check("blox", "max_pool", nn::MaxPool2d(options)(x));
-    check("blox", "avg_pool", nn::AvgPool2d(options)(x));
+    const nn::PoolOptions<2> same{.window = 3, .stride = 2, .padding = nn::same, .layout = Layout::channels_last};
+    const nn::PoolOptions<2> valid{.window = {3, 2}, .layout = Layout::channels_last};
+    for (const auto& [options, suffix] : {std::pair(same, ""), std::pair(valid, "_strides_of_the_window")}) {
+        const std::string of = suffix;
+        check("blox", "max_pool" + of, nn::MaxPool2d(options)(x));
+        check("blox", "min_pool" + of, nn::MinPool2d(options)(x));
+        check("blox", "avg_pool" + of, nn::AvgPool2d(options)(x));
+    }
 }
+
+TEST_CASE("convert: blox Dropout") { check_dropout("blox", {.rate = 0.25}); }
 
 TEST_CASE("convert: brainstate Conv") {
     for (const auto layout : {Layout::channels_last, Layout::channels_first}) {
@@ -462,6 +581,24 @@ TEST_CASE("convert: brainstate Conv") {
         const nn::Conv2d<double> conv(options, weight, bias);
         check("brainstate", last ? "Conv2d" : "Conv2d_channel_first", conv(last ? fill(2, 6, 5, 4) : fill(2, 4, 6, 5)));
     }
+
+    Arrays fill;
+    auto options = dilated_last;
+    options.use_bias = false;
+    nn::Conv2d<double> dilated(options, nn::from_hwio(fill(3, 2, 4, 6)));
+    dilated.weight_mask = nn::from_hwio(fill(3, 2, 4, 6));
+    check("brainstate", "Conv2d_lhs_dilation_w_mask", dilated(fill(2, 3, 4, 4)));
+
+    options = {
+        .in_channels = 4, .out_channels = 6, .kernel_size = {3, 2}, .padding = nn::same, .use_bias = false, .layout = options.layout};
+    Arrays channels;
+    nn::Conv2d<double> of_channels(options, nn::from_hwio(channels(3, 2, 4, 6)));
+    of_channels.weight_mask = nn::from_hwio(spread(channels(4, 1), {3, 2, 4, 6}));
+    check("brainstate", "Conv2d_w_mask_of_channels", of_channels(channels(2, 5, 4, 4)));
+    Arrays one;
+    nn::Conv2d<double> scaled(options, nn::from_hwio(one(3, 2, 4, 6)));
+    scaled.weight_mask = nn::from_hwio(spread(one(1), {3, 2, 4, 6}));
+    check("brainstate", "Conv2d_w_mask_scalar", scaled(one(2, 5, 4, 4)));
 }
 
 TEST_CASE("convert: brainstate ConvTranspose") {
@@ -478,6 +615,19 @@ TEST_CASE("convert: brainstate ConvTranspose") {
                                             .layout = Layout::channels_last},
                                            weight, nn::flattened(fill(1, 1, 6)));
     check("brainstate", "ConvTranspose2d", conv(fill(2, 4, 3, 4)));
+
+    Arrays other;
+    nn::ConvTranspose2d<double> masked({.in_channels = 4,
+                                        .out_channels = 6,
+                                        .kernel_size = {3, 2},
+                                        .padding = nn::same,
+                                        .use_bias = false,
+                                        .padding_convention = nn::TransposePadding::lax,
+                                        .flip_kernel = true,
+                                        .layout = Layout::channels_last},
+                                       nn::from_lax_transposed(other(3, 2, 6, 4)));
+    masked.weight_mask = nn::from_lax_transposed(other(3, 2, 6, 4));
+    check("brainstate", "ConvTranspose2d_w_mask", masked(other(2, 4, 3, 4)));
 }
 
 TEST_CASE("convert: brainstate Linear") {
@@ -485,6 +635,16 @@ TEST_CASE("convert: brainstate Linear") {
     const auto weight = nn::from_in_out(fill(3, 4));
     const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
     check("brainstate", "Linear", linear(fill(2, 3)));
+
+    Arrays other;
+    const auto kernel = other(3, 4);
+    const T1 bias = other(4);
+    const nn::Linear<double> masked({.in_features = 3, .out_features = 4}, nn::from_in_out(kernel * other(3, 4)), bias);
+    check("brainstate", "Linear_w_mask", masked(other(2, 3)));
+}
+
+TEST_CASE("convert: brainstate Embedding") {
+    check("brainstate", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
 }
 
 TEST_CASE("convert: brainstate LSTMCell") {
@@ -528,6 +688,29 @@ TEST_CASE("convert: brainstate LayerNorm, RMSNorm") {
     Arrays other;
     check("brainstate", "RMSNorm", with_affine(nn::RMSNorm<double>({.shape = 4, .eps = 1e-6}), other, 4)(other(2, 4)));
 }
+
+TEST_CASE("convert: brainstate GroupNorm") {
+    Arrays fill;
+    const auto norm =
+        with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4, .eps = 1e-6, .layout = Layout::channels_last}), fill, 4);
+    check("brainstate", "GroupNorm", norm(fill(2, 3, 4)));
+}
+
+TEST_CASE("convert: brainstate MaxPool, AvgPool") {
+    const auto x = Arrays()(2, 6, 5, 2);
+    check("brainstate", "MaxPool2d", nn::MaxPool2d({.window = 3, .padding = 1, .layout = Layout::channels_last})(x));
+    check("brainstate", "AvgPool2d", nn::AvgPool2d({.window = 3, .stride = 1, .padding = 1, .layout = Layout::channels_last})(x));
+    check("brainstate", "AvgPool2d_channel_axis", nn::AvgPool2d({.window = 3, .stride = 2})(Arrays()(2, 2, 6, 5)));
+}
+
+TEST_CASE("convert: brainstate AdaptiveMaxPool, AdaptiveAvgPool") {
+    auto options = two_by_three;
+    options.windows = nn::AdaptiveWindows::equinox;
+    options.layout = Layout::channels_last;
+    check_adaptive_pools("brainstate", options);
+}
+
+TEST_CASE("convert: brainstate Dropout") { check_dropout("brainstate", {.rate = 1 - 0.75}); }
 
 TEST_CASE("convert: Keras Conv") {
     Arrays fill;

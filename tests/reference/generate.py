@@ -88,6 +88,7 @@ SECTIONS = [
     Section("io/convert_brainstate_expected.txt", "convert", BRAINSTATE),
     Section("io/convert_equinox_expected.txt", "convert", EQUINOX),
     Section("io/convert_keras_expected.txt", "convert", ("keras", "jax", "numpy"), tolerance=1e-6),  # reckons some of it in float
+    Section("io/convert_noxton_expected.txt", "convert", NOXTON),
     Section("io/convert_torch_expected.txt", "convert", TORCH),
     Section("io/golden.safetensors", "safetensors_files", SAFETENSORS),
     Section("io/golden_net.safetensors", "safetensors_files", SAFETENSORS),

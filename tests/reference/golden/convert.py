@@ -11,6 +11,16 @@ import numpy as np
 from .text import Fill, row
 
 
+def dropout(name, drop, infer):
+    """What `drop` keeps, in the end all of x, and inference. drop(x, n) is the n-th draw."""
+    x = Fill()((2, 6))
+    kept = np.zeros_like(x)
+    for n in range(32):
+        y = np.asarray(drop(x, n))
+        kept = np.where(y == 0, kept, y)
+    row(name, kept, infer(x))
+
+
 def convert_torch():
     import torch
 
@@ -37,6 +47,7 @@ def convert_torch():
     infer("GroupNorm", torch.nn.GroupNorm(2, 4), 2, 4, 3)
     infer("MaxPool2d", torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True), 2, 2, 6, 5)
     infer("AvgPool2d", torch.nn.AvgPool2d(3, 2, 1), 2, 2, 6, 5)
+    infer("AdaptiveMaxPool2d", torch.nn.AdaptiveMaxPool2d((2, 3)), 2, 2, 5, 4)
     infer("AdaptiveAvgPool2d", torch.nn.AdaptiveAvgPool2d((2, 3)), 2, 2, 5, 4)
     infer("LocalResponseNorm", torch.nn.LocalResponseNorm(3, 0.5, 0.6, 1.5), 2, 5, 3, 2)
 
@@ -49,6 +60,10 @@ def convert_torch():
     fill = Fill()
     embedding = filled(torch.nn.Embedding(5, 3), fill)
     row("Embedding", embedding(torch.tensor([[0, 4], [2, 2]])).detach())
+
+    torch.manual_seed(0)
+    drop = torch.nn.Dropout(0.25)
+    dropout("Dropout", lambda x, _: drop.train()(torch.from_numpy(x)), lambda x: drop.eval()(torch.from_numpy(x)))
 
     def recurrent(name, module, *extents):
         fill = Fill()
@@ -136,7 +151,10 @@ def convert_equinox():
     infer("GroupNorm", eqx.nn.GroupNorm(2, 4), both, 2, 4, 3)
     infer("AvgPool2d", eqx.nn.AvgPool2d(3, 2, 1), (), 2, 2, 6, 5)
     infer("MaxPool2d", eqx.nn.MaxPool2d(3), (), 2, 2, 6, 5)
+    infer("AdaptiveMaxPool2d", eqx.nn.AdaptiveMaxPool2d((2, 3)), (), 2, 2, 5, 4)
     infer("AdaptiveAvgPool2d", eqx.nn.AdaptiveAvgPool2d((2, 3)), (), 2, 2, 5, 4)
+    drop = eqx.nn.Dropout(0.25)
+    dropout("Dropout", lambda x, n: drop(jnp.asarray(x), key=jax.random.key(n)), lambda x: drop(jnp.asarray(x), inference=True))
 
     fill = Fill()
     embedding = filled(eqx.nn.Embedding(5, 3, key=key), fill, ("weight",))
@@ -150,7 +168,15 @@ def convert_equinox():
     x = jnp.asarray(fill((2, 3, 4)))
     run = lambda layer: jax.vmap(layer, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
     _, trained = run(norm)(x, state)
-    row("BatchNorm", run(eqx.nn.inference_mode(norm))(x, state)[0], *trained.get(norm.ema_state_index))
+    row("BatchNorm_ema", run(eqx.nn.inference_mode(norm))(x, state)[0], *trained.get(norm.ema_state_index))
+
+    fill = Fill()
+    norm, state = eqx.nn.make_with_state(eqx.nn.BatchNorm)(3, "batch", mode="batch")
+    norm = filled(norm, fill, both)
+    for _ in range(2):
+        x = jnp.asarray(fill((2, 3, 4)))
+        y, state = run(norm)(x, state)
+    row("BatchNorm_batch", y, *state.get(norm.batch_state_index), run(eqx.nn.inference_mode(norm))(x, state)[0])
 
     fill = Fill()
     cell = filled(eqx.nn.LSTMCell(3, 2, key=key), fill, ("weight_ih", "weight_hh", "bias"))
@@ -197,6 +223,8 @@ def convert_blox():
 
     affine = ("kernel", "bias")
     infer("Conv", lambda g, r: bx.Conv(g, (3, 2), 6, r, strides=(2, 1), kernel_dilation=(1, 2), feature_group_count=2), affine, 2, 6, 5, 4)
+    pads = [(2, 1), (1, 3)]
+    infer("Conv_input_dilation", lambda g, r: bx.Conv(g, (3, 2), 6, r, padding=pads, input_dilation=(2, 3)), affine, 2, 3, 4, 4)
     infer("ConvTranspose", lambda g, r: bx.ConvTranspose(g, (3, 2), 6, r, strides=(2, 3)), affine, 2, 4, 3, 4)
     infer("ConvTranspose_pads", lambda g, r: bx.ConvTranspose(g, (3,), 2, r, strides=(2,), padding=[(1, 2)]), affine, 2, 4, 3)
     infer("Linear", lambda g, r: bx.Linear(g, 4, r), affine, 2, 3)
@@ -224,6 +252,15 @@ def convert_blox():
     x = jnp.asarray(Fill()((2, 6, 5, 2)))
     row("avg_pool", bx.avg_pool(x, (3, 3), (2, 2), "SAME"))
     row("max_pool", bx.max_pool(x, (3, 3), (2, 2), "SAME"))
+    row("min_pool", bx.min_pool(x, (3, 3), (2, 2), "SAME"))
+    for function in (bx.avg_pool, bx.max_pool, bx.min_pool):
+        row(f"{function.__name__}_strides_of_the_window", function(x, (3, 2)))
+
+    graph = bx.Graph("net")
+    rng = bx.Rng(graph.child("rng"))
+    drop = bx.Dropout(graph.child("layer"), 0.25, rng)
+    apply = lambda x, n, training: drop(rng.seed(bx.Params(), seed=n), jnp.asarray(x), is_training=training)[0]
+    dropout("Dropout", lambda x, n: apply(x, n, True), lambda x: apply(x, 0, False))
 
 
 def convert_brainstate():
@@ -237,17 +274,36 @@ def convert_brainstate():
     def fill_state(state, fill, names):
         state.value = {**state.value, **{name: jnp.asarray(fill(state.value[name].shape)) for name in names}}
 
-    def infer(name, layer, names, *extents):
+    def infer(name, layer, names, *extents, mask=None):
+        """A mask is of this shape, and filled after the weight."""
         fill = Fill()
-        fill_state(layer.scale if isinstance(layer, bs.nn.RMSNorm) else layer.weight, fill, names)
+        if names:
+            fill_state(layer.scale if isinstance(layer, bs.nn.RMSNorm) else layer.weight, fill, names)
+        if mask is not None:
+            layer.w_mask = jnp.asarray(fill(mask))
         row(name, layer(jnp.asarray(fill(extents))))
 
     affine = ("weight", "bias")
     infer("Conv2d", bs.nn.Conv2d((6, 5, 4), 6, (3, 2), (2, 1), rhs_dilation=(1, 2), groups=2, b_init=zeros), affine, 2, 6, 5, 4)
     first = bs.nn.Conv2d((4, 6, 5), 6, (3, 2), (2, 1), rhs_dilation=(1, 2), groups=2, b_init=zeros, channel_first=True)
     infer("Conv2d_channel_first", first, affine, 2, 4, 6, 5)
+    dilated = dict(padding=((2, 1), (1, 3)), lhs_dilation=(2, 3))
+    infer("Conv2d_lhs_dilation_w_mask", bs.nn.Conv2d((3, 4, 4), 6, (3, 2), **dilated), ("weight",), 2, 3, 4, 4, mask=(3, 2, 4, 6))
+    infer("Conv2d_w_mask_of_channels", bs.nn.Conv2d((5, 4, 4), 6, (3, 2)), ("weight",), 2, 5, 4, 4, mask=(4, 1))
+    infer("Conv2d_w_mask_scalar", bs.nn.Conv2d((5, 4, 4), 6, (3, 2)), ("weight",), 2, 5, 4, 4, mask=())
     infer("ConvTranspose2d", bs.nn.ConvTranspose2d((4, 3, 4), 6, (3, 2), (2, 3), groups=2, b_init=zeros), affine, 2, 4, 3, 4)
+    infer("ConvTranspose2d_w_mask", bs.nn.ConvTranspose2d((4, 3, 4), 6, (3, 2)), ("weight",), 2, 4, 3, 4, mask=(3, 2, 6, 4))
     infer("Linear", bs.nn.Linear(3, 4), affine, 2, 3)
+    infer("Linear_w_mask", bs.nn.Linear(3, 4), affine, 2, 3, mask=(3, 4))
+    infer("GroupNorm", bs.nn.GroupNorm((4,), num_groups=2), ("scale", "bias"), 2, 3, 4)
+    infer("MaxPool2d", bs.nn.MaxPool2d(3, padding=1), (), 2, 6, 5, 2)
+    infer("AvgPool2d", bs.nn.AvgPool2d(3, padding=1), (), 2, 6, 5, 2)
+    infer("AvgPool2d_channel_axis", bs.nn.AvgPool2d(3, 2, "VALID", -3), (), 2, 2, 6, 5)
+    infer("AdaptiveMaxPool2d", bs.nn.AdaptiveMaxPool2d((2, 3)), (), 2, 5, 4, 2)
+    infer("AdaptiveAvgPool2d", bs.nn.AdaptiveAvgPool2d((2, 3)), (), 2, 5, 4, 2)
+    embedding = bs.nn.Embedding(5, 3)
+    embedding.weight.value = jnp.asarray(Fill()((5, 3)))
+    row("Embedding", embedding(jnp.asarray([0, 4, 2, 2])))
     infer("LayerNorm", bs.nn.LayerNorm((4,)), ("scale", "bias"), 2, 4)
     infer("RMSNorm", bs.nn.RMSNorm((4,)), ("scale",), 2, 4)
 
@@ -258,6 +314,13 @@ def convert_brainstate():
     with bs.environ.context(fit=True):
         y = norm(x)
     row("BatchNorm2d", y, norm.running_mean.value, norm.running_var.value, norm(x))
+
+    def drop(x, training):
+        with bs.environ.context(fit=training):
+            return bs.nn.Dropout(prob=0.75)(jnp.asarray(x))
+
+    bs.random.seed(0)
+    dropout("Dropout", lambda x, _: drop(x, True), lambda x: drop(x, False))
 
     for name, cell, parts in (("LSTMCell", bs.nn.LSTMCell(3, 2), ("W",)), ("GRUCell", bs.nn.GRUCell(3, 2), ("Wrz", "Wh"))):
         fill = Fill()
@@ -295,3 +358,55 @@ def convert_keras():
     x = fill((2, 3, 4))
     row("BatchNormalization", norm(x, training=True), norm.moving_mean, norm.moving_variance, norm(x, training=False))
 
+
+
+def convert_noxton():
+    import functools
+
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+    import noxton.nn as nx
+
+    key = jax.random.key(0)
+
+    def filled(layer, fill, *places):
+        for place in places:
+            layer = eqx.tree_at(place, layer, jnp.asarray(fill(place(layer).shape)))
+        return layer
+
+    def over_batch(layer, x, state):
+        return jax.vmap(lambda item: layer(item, state), axis_name="batch", out_axes=(0, None))(x)
+
+    weight, bias, conv_weight, conv_bias = lambda l: l.weight, lambda l: l.bias, lambda l: l.conv.weight, lambda l: l.conv.bias
+
+    fill = Fill()
+    options = dict(padding=None, groups=2, activation_layer=jax.nn.silu, dilation=(2, 1), key=key, dtype=float)
+    norm = functools.partial(nx.BatchNorm, 6, "batch")
+    block = nx.ConvNormActivation(2, 4, 6, (3, 2), (1, 2), norm_layer=norm, **options)
+    block = filled(block, fill, conv_weight, lambda l: l.norm.weight, lambda l: l.norm.bias)
+    y, state = over_batch(block, jnp.asarray(fill((2, 4, 5, 5))), eqx.nn.State(block))
+    row("ConvNormActivation", y, state.get(block.norm.running_mean), state.get(block.norm.running_var))
+
+    fill = Fill()
+    block = filled(nx.ConvNormActivation(1, 2, 3, norm_layer=None, key=key, dtype=float), fill, conv_weight, conv_bias)
+    row("ConvNormActivation_no_norm", over_batch(block, jnp.asarray(fill((2, 2, 5))), eqx.nn.State(block))[0])
+
+    fill = Fill()
+    norm = filled(nx.BatchNorm(3, "batch"), fill, weight, bias)
+    x = jnp.asarray(fill((2, 3, 4)))
+    y, state = over_batch(norm, x, eqx.nn.State(norm))
+    running = state.get(norm.running_mean), state.get(norm.running_var)
+    row("BatchNorm", y, *running, over_batch(eqx.tree_at(lambda n: n.inference, norm, True), x, state)[0])
+
+    fill = Fill()
+    row("LayerNorm", filled(nx.LayerNorm((3, 4)), fill, weight, bias)(jnp.asarray(fill((2, 3, 4)))))
+    x = jnp.asarray(Fill()((2, 5, 3, 2)))
+    row("LocalResponseNormalization", jax.vmap(nx.LocalResponseNormalization())(x))
+    row("LocalResponseNormalization_n", jax.vmap(nx.LocalResponseNormalization(k=1.5, n=4, alpha=0.5, beta=0.6))(x))
+
+    for name, mixing in (("CausalConv1d", False), ("CausalConv1d_channel_mixing", True)):
+        fill = Fill()
+        conv = filled(nx.CausalConv1d(3, mixing, 4, key=key), fill, conv_weight, conv_bias)
+        x, before = jnp.asarray(fill((6, 3))), jnp.asarray(fill((3, 3)))
+        row(name, conv(x), conv(x, before))
