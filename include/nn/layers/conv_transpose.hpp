@@ -26,6 +26,7 @@ namespace nn::inline NN_ABI {
 /// The padding is that of the convolution whose transpose this is; a is `output_padding`. With a `padding_mode`, what that convolution
 /// reads in its padding is added to the cells that the padding copies. With `TransposePadding::lax` the padding is that of the
 /// zero-stuffed x: M = (L − 1)·s + 2 + p₀ + p₁ − (d·(K − 1) + 1). With `channels_last` items are (L₁ … L_N, C) and (M₁ … M_N, O).
+/// All of this for L ≥ 1. An empty x stays empty when stuffed, as in lax and Equinox: for L = 0 read (L − 1)·s as −1, L·s as s − 1.
 ///
 /// `nn::adjoint(conv, shape)` makes the exact transpose of a convolution.
 ///
