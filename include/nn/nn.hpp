@@ -5,6 +5,7 @@
 
 #include <nn/compose/bidirectional.hpp>
 #include <nn/compose/conv_norm_activation.hpp>
+#include <nn/compose/freeze.hpp>
 #include <nn/compose/parameters.hpp>
 #include <nn/compose/residual.hpp>
 #include <nn/compose/sequential.hpp>

@@ -258,6 +258,15 @@ struct Composite {
 
     /// References to the children, for whoever walks a network.
     static auto children_of(const L& layer) { return layer.children(); }
+    /// References to the children's states, of the network's state or of none.
+    template <class S>
+    static auto states_of(const L& layer, const S& state) {
+        if constexpr (std::is_same_v<S, NoState>) {
+            return std::apply([](const auto&... child) { return std::tie(((void)child, no_state)...); }, layer.children());
+        } else {
+            return L::child_states(state);
+        }
+    }
 
 private:
     const L& self() const { return static_cast<const L&>(*this); }

@@ -248,10 +248,10 @@ bool spatially_dense(const View<T, R>& item) {
 ///
 /// The im2col matrix is packed a block at a time, straight into the order in which the product reads it; padding is read as it is packed.
 /// Nothing of the size of the image is built: scratch is 128 KiB or one panel, an index for each column where y does not lie in rows, and
-/// for the adjoint of a padding mode O/G rows of a block. `bias` holds O elements, or is null.
+/// for the adjoint of a padding mode O/G rows of a block. `bias` holds O elements, or is null; `finish`, if any, is applied to the results.
 template <class T, std::size_t N>
 void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const T* bias, const Batch<T, N + 1>& y,
-          Workspace& workspace) {
+          Workspace& workspace, const Finish<T>& finish = {}) {
     const index_t width = weight.tile().columns;
     const index_t at_once = detail::columns_at_once(weight);
     const auto frame = workspace.frame();
@@ -301,13 +301,30 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
                     multiply(weight.isa, product);
                     product.start = Start::c;
                 });
-                for (index_t output = 0; plan.folds && output < weight.outputs; ++output) {
-                    for (index_t column = 0; column < count; ++column) {
-                        outputs[output * output_stride + offsets[column]] += folded[output * at_once + column];
+                for (index_t output = 0; output < weight.outputs; ++output) {
+                    T* const to = outputs + output * output_stride;
+                    if (plan.folds) {
+                        for (index_t column = 0; column < count; ++column) {
+                            to[offsets[column]] += folded[output * at_once + column];
+                        }
+                    } else if (finish && rows) {
+                        finish(to + first, count);
+                    } else if (finish) {
+                        index_t together = 0;
+                        for (index_t column = 0; column < count; column += together) {
+                            together = 1;
+                            while (column + together < count && offsets[column + together] == offsets[column] + together) {
+                                ++together;
+                            }
+                            finish(to + offsets[column], together);
+                        }
                     }
                 }
             }
         }
+    }
+    for (index_t item = 0; plan.folds && finish && item < y.count(); ++item) {
+        finish_all(finish, y[item]);
     }
 }
 

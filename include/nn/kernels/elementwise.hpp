@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>     // std::array
-#include <cstddef>   // std::size_t
-#include <optional>  // std::optional
-#include <span>      // std::span
-#include <utility>   // std::index_sequence
+#include <array>        // std::array
+#include <cstddef>      // std::size_t
+#include <optional>     // std::optional
+#include <span>         // std::span
+#include <type_traits>  // std::is_same_v
+#include <utility>      // std::index_sequence
 
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
 
@@ -111,6 +113,46 @@ void transform(const Y& y, const F& f, const X&... x) {
                                        });
     };
     row(std::index_sequence_for<X...>{});
+}
+
+/// A function of one element, run over elements side by side in place: what a kernel does to its results while they are in the cache.
+template <class T>
+struct Finish {
+    const void* function = nullptr;  ///< belongs to the caller; null for none
+    void (*run)(const void* function, T* first, index_t count) = nullptr;
+
+    void operator()(T* first, index_t count) const { run(function, first, count); }
+    explicit operator bool() const { return function != nullptr; }
+};
+
+/// To elements that may lie apart.
+template <class T, std::size_t R>
+void finish_all(const Finish<T>& finish, const View<T, R>& y) {
+    for_each_row<1>(y.shape, {y.strides}, [&](const auto& offsets, index_t count, const auto& steps) {
+        for (index_t i = 0; i < count; i += steps[0] == 1 ? count : 1) {
+            finish(y.data + offsets[0] + i * steps[0], steps[0] == 1 ? count : 1);
+        }
+    });
+}
+
+/// No function.
+struct NoFunction {};
+
+/// `function` has an `apply`, or is a `NoFunction`. The loop is compiled for the machine's vectors.
+template <class T, class F>
+Finish<T> finish_with([[maybe_unused]] const F& function) {
+    if constexpr (std::is_same_v<F, NoFunction>) {
+        return {};
+    } else {
+        return {&function, [](const void* f, T* first, index_t count) {
+                    const F& apply = *static_cast<const F*>(f);
+                    simd::run(simd::machine(), [=, &apply](auto) NN_INLINE_LAMBDA {
+                        for (index_t i = 0; i < count; ++i) {
+                            first[i] = apply.apply(first[i]);
+                        }
+                    });
+                }};
+    }
 }
 
 /// The elements of a vector side by side: its own or, where they are not, copies. Null without one.

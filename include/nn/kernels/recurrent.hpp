@@ -27,6 +27,38 @@ struct Sequences {
 template <class X, class Y, class Reset>
 Sequences(index_t, index_t, X, index_t, Y, index_t, Reset) -> Sequences<X, Y, Reset>;
 
+/// The weights of a recurrent layer for products with rows: weight_ih (rows, D), weight_hh without the candidate's rows, and these, of
+/// which an LSTM has none and a GRU H. All in one block of memory.
+template <class T>
+struct RecurrentWeights {
+    PackedWeight<T> input;
+    PackedWeight<T> hidden;
+    PackedWeight<T> candidate;
+
+    RecurrentWeights(simd::Isa isa, index_t rows, index_t candidates, index_t inputs, index_t hidden_size, const T* panels)
+        : input{isa, panels, rows, inputs},
+          hidden{isa, panels + input.size(), rows - candidates, hidden_size},
+          candidate{isa, hidden.panels + hidden.size(), candidates, hidden_size} {}
+
+    index_t size() const { return input.size() + hidden.size() + candidate.size(); }
+};
+
+/// Packs the weights into the memory that `take(elements)` gives.
+template <class T, class Take>
+RecurrentWeights<T> pack_recurrent(simd::Isa isa, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh, index_t candidates,
+                                   const Take& take) {
+    const index_t rows = weight_ih.shape[0];
+    const index_t gates = rows - candidates;
+    const auto sized = [&](index_t lines, index_t depth) { return PackedWeight<T>{isa, nullptr, lines, depth}.size(); };
+    const index_t input_size = sized(rows, weight_ih.shape[1]);
+    const index_t gates_size = sized(gates, weight_hh.shape[1]);
+    T* const panels = take(input_size + gates_size + sized(candidates, weight_hh.shape[1]));
+    pack_weight(isa, weight_ih, panels);
+    pack_weight(isa, slice(weight_hh, 0, gates), panels + input_size);
+    pack_weight(isa, slice(weight_hh, gates, candidates), panels + input_size + gates_size);
+    return RecurrentWeights<T>(isa, rows, candidates, weight_ih.shape[1], weight_hh.shape[1], panels);
+}
+
 /// Steps whose input products are computed at a time: as many as fit into 256 KiB, whatever the length of the sequence.
 template <class T>
 constexpr index_t steps_at_once(index_t batch, index_t steps, index_t gates) {
@@ -40,13 +72,12 @@ constexpr index_t steps_at_once(index_t batch, index_t steps, index_t gates) {
 /// The products with the inputs of many steps are one product, before the steps; each gate is one chain, bias, then w_ih·x, then w_hh·h,
 /// so that the bits do not depend on how a sequence is cut.
 template <class T, class S, std::size_t Arrays, class Step>
-void recur(const S& sequences, const View<const T, 2>& weight_ih, const T* bias, const std::array<View<T, 2>, Arrays>& state,
+void recur(const S& sequences, const PackedWeight<T>& weight, const T* bias, const std::array<View<T, 2>, Arrays>& state,
            Workspace& workspace, const Step& step) {
     const auto& [batch, steps, x, x_step, y, y_step, reset] = sequences;
-    const index_t gates = weight_ih.shape[0];
+    const index_t gates = weight.outputs;
     const index_t size = state[0].shape[1];
     const auto frame = workspace.frame();
-    const PackedWeight<T> weight = pack_weight(simd::machine(), weight_ih, frame);
     T* const rows = frame.template take<T>(weight.rows_at_once() * weight.depth);
     const index_t at_once = steps_at_once<T>(batch, steps, gates);
     T* const sums = frame.template take<T>(at_once * batch * gates);  // (step, batch, gate)
@@ -78,8 +109,8 @@ void recur(const S& sequences, const View<const T, 2>& weight_ih, const T* bias,
 template <class T>
 class StepProduct {
 public:
-    StepProduct(const View<const T, 2>& weight, const Workspace::Frame& frame)
-        : weight_(pack_weight(simd::machine(), weight, frame)), rows_(frame.template take<T>(weight_.rows_at_once() * weight_.depth)) {}
+    StepProduct(const PackedWeight<T>& weight, const Workspace::Frame& frame)
+        : weight_(weight), rows_(frame.template take<T>(weight_.rows_at_once() * weight_.depth)) {}
 
     /// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
     void add(const View<T, 2>& rows, T* sums, index_t step) const {
@@ -94,13 +125,13 @@ private:
 
 /// An LSTM over a batch of sequences; `state` (hidden, cell), each (B, H), is read and written.
 template <class T, class S>
-void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh, const T* bias, T forget_bias,
-          const std::array<View<T, 2>, 2>& state, Workspace& workspace) {
+void lstm(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, T forget_bias, const std::array<View<T, 2>, 2>& state,
+          Workspace& workspace) {
     const auto frame = workspace.frame();
-    const StepProduct<T> hidden_product(weight_hh, frame);
+    const StepProduct<T> hidden_product(weights.hidden, frame);
     const auto& [hidden, cell] = state;
     const index_t size = hidden.shape[1];
-    recur(sequences, weight_ih, bias, state, workspace, [&, &hidden = hidden, &cell = cell](T* sums) {
+    recur(sequences, weights.input, bias, state, workspace, [&, &hidden = hidden, &cell = cell](T* sums) {
         hidden_product.add(hidden, sums, 4 * size);
         for (index_t b = 0; b < hidden.shape[0]; ++b) {
             lstm_gates(size, forget_bias, sums + b * 4 * size, &cell(b, 0), &hidden(b, 0));
@@ -111,16 +142,16 @@ void lstm(const S& sequences, const View<const T, 2>& weight_ih, const View<cons
 /// A GRU over a batch of sequences; the state, hidden (B, H), is read and written. The candidate's product is with h, its result scaled
 /// by r (`reset_before` false), or with r·h.
 template <class T, class S>
-void gru(const S& sequences, const View<const T, 2>& weight_ih, const View<const T, 2>& weight_hh, const T* bias, const T* bias_n,
-         bool reset_before, const View<T, 2>& hidden, Workspace& workspace) {
+void gru(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, const T* bias_n, bool reset_before,
+         const View<T, 2>& hidden, Workspace& workspace) {
     const auto frame = workspace.frame();
     const index_t batch = hidden.shape[0];
     const index_t size = hidden.shape[1];
-    const StepProduct<T> gate_product(slice(weight_hh, 0, 2 * size), frame);
-    const StepProduct<T> candidate_product(slice(weight_hh, 2 * size, size), frame);
+    const StepProduct<T> gate_product(weights.hidden, frame);
+    const StepProduct<T> candidate_product(weights.candidate, frame);
     const View<T, 2> candidate = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
     const View<T, 2> reset_hidden = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
-    recur(sequences, weight_ih, bias, std::array{hidden}, workspace, [&](T* sums) {
+    recur(sequences, weights.input, bias, std::array{hidden}, workspace, [&](T* sums) {
         gate_product.add(hidden, sums, 3 * size);
         for (index_t b = 0; b < batch; ++b) {
             T* const r = sums + b * 3 * size;

@@ -86,6 +86,12 @@ template <std::size_t N>
 using GlobalMaxPool = GlobalPool<N, ops::MaxPooling>;
 template <std::size_t N>
 using GlobalAvgPool = GlobalPool<N, ops::AvgPooling>;
+using GlobalMaxPool1d = GlobalMaxPool<1>;
+using GlobalMaxPool2d = GlobalMaxPool<2>;
+using GlobalMaxPool3d = GlobalMaxPool<3>;
+using GlobalAvgPool1d = GlobalAvgPool<1>;
+using GlobalAvgPool2d = GlobalAvgPool<2>;
+using GlobalAvgPool3d = GlobalAvgPool<3>;
 
 /// The global pools as functions.
 template <std::size_t N>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>        // std::array
+#include <cmath>        // std::sqrt
 #include <concepts>     // std::floating_point
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
@@ -85,6 +87,20 @@ struct BatchNorm {
         requires(R >= N + 1)
     Shape<R> output_shape(const Shape<R>& x)
     const { return detail::shape_after(detail::operation<T, N + 1, N + 1>(name, item(), 0), x); }
+
+    /// Scale and shift (C) that inference amounts to: y = x · scale + shift.
+    std::array<Tensor<T, 1>, 2> affine(const State& state) const {
+        ops::check_batch_norm_arrays(name, options, parameters(), view_of(state.running_mean), view_of(state.running_var));
+        Tensor<T, 1> scale = make_tensor<T, 1>({options.size});
+        Tensor<T, 1> shift = make_tensor<T, 1>({options.size});
+        for (std::size_t c = 0; c < scale.size(); ++c) {
+            const double gain =
+                (weight ? static_cast<double>((*weight)(c)) : 1) / std::sqrt(static_cast<double>(state.running_var(c)) + options.eps);
+            scale(c) = static_cast<T>(gain);
+            shift(c) = static_cast<T>((bias ? static_cast<double>((*bias)(c)) : 0) - static_cast<double>(state.running_mean(c)) * gain);
+        }
+        return {std::move(scale), std::move(shift)};
+    }
 
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);

@@ -6,6 +6,9 @@
 #include <optional>  // std::optional
 #include <utility>   // std::move
 
+#include <nn/core/freeze.hpp>
+#include <nn/layers/affine.hpp>
+#include <nn/layers/frozen_conv.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/conv.hpp>
@@ -57,6 +60,21 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
     const {
         return saturating_multiply(element_count(this->output_shape(x)),
                                    element_count(ops::conv_weight_shape(options)) / options.out_channels);
+    }
+
+    /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
+    template <class Function = kernels::NoFunction>
+    auto frozen(const FreezeOptions&, const Function& function = {}) const {
+        ops::check_conv_parameters(name, options, parameters());
+        return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), function);
+    }
+    /// Itself followed by · scale + shift, one of each a channel.
+    Conv folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {
+        ops::check_conv_parameters(name, options, parameters());
+        Conv result = *this;
+        result.options.use_bias = true;
+        detail::fold_affine(scale, shift, result.weight, result.bias);
+        return result;
     }
 
     static void members(auto& self, auto&& f) {

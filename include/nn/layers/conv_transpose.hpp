@@ -7,7 +7,10 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
+#include <nn/core/freeze.hpp>
+#include <nn/layers/affine.hpp>
 #include <nn/layers/conv.hpp>
+#include <nn/layers/frozen_conv.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/conv_transpose.hpp>
@@ -65,6 +68,21 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
     index_t multiply_adds(const Shape<R>& x)
     const { return saturating_multiply(element_count(x), element_count(ops::conv_weight_shape(options)) / options.in_channels); }
 
+    /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
+    template <class Function = kernels::NoFunction>
+    auto frozen(const FreezeOptions&, const Function& function = {}) const {
+        ops::check_conv_parameters(name, options, parameters());
+        return FrozenConv<T, N, ConvTransposeOptions<N>, Function>(name, options, parameters(), function);
+    }
+    /// Itself followed by · scale + shift, one of each a channel.
+    ConvTranspose folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {
+        ops::check_conv_parameters(name, options, parameters());
+        ConvTranspose result = *this;
+        result.options.use_bias = true;
+        detail::fold_affine(scale, shift, result.weight, result.bias);
+        return result;
+    }
+
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
@@ -78,7 +96,7 @@ private:
     template <class>
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
-            name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_transpose_plan(name, options, x)); },
+            name, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options, ops::conv_plan(name, options, x)); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 ops::conv_transpose(options, x, parameters(), y, workspace, name);
             });

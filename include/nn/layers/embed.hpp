@@ -94,7 +94,7 @@ private:
             who_attends,
             [this](const Batch<const T, 1>& x) {
                 check_table(who_attends);
-                return ops::linear_item(who_attends, x, view_of(weight));
+                return ops::linear_item(who_attends, x, extents_of(weight));
             },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
                 check_table(who_attends);

@@ -8,7 +8,9 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
+#include <nn/core/freeze.hpp>
 #include <nn/layers/carrying.hpp>
+#include <nn/layers/frozen_recurrent.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/ops/gru.hpp>
 #include <nn/tensor.hpp>
@@ -81,11 +83,10 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     }
 
     /// Zeros, for a batch of this size.
-    State initial_state(index_t batch) const {
-        const auto [hidden] = state_shapes(batch);
-        check_allocatable(name, hidden, sizeof(T));
-        return {make_tensor<T, 2>(hidden, T(0))};
-    }
+    State initial_state(index_t batch) const { return zero_state(options, batch); }
+
+    /// The form for inference, packed for this machine.
+    auto frozen(const FreezeOptions&) const { return FrozenRecurrent<BasicGRU, T, Axes>(*this); }
 
     /// Multiply-adds of the products of a call with x of this shape.
     template <std::size_t R>
@@ -102,11 +103,27 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
 
 private:
     friend detail::Carrying<BasicGRU, GRUState<T>, T, Axes>;
+    friend FrozenRecurrent<BasicGRU, T, Axes>;
     using Views = std::array<View<T, 2>, 1>;
 
-    ops::GRUParameters<T> parameters() const { return {{view_of(weight_ih), view_of(weight_hh), view_of(bias)}, view_of(bias_n)}; }
-    std::array<Shape<2>, 1> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}}}; }
+    static constexpr index_t gates = 3;
+    static constexpr index_t candidate_gates = 1;  // whose product with the hidden state is apart from the others'
+
     static Views views(State& state) { return {view_of(state.hidden)}; }
+    static std::array<Shape<2>, 1> state_shapes(const GRUOptions& options_, index_t batch) { return {{{batch, options_.hidden_size}}}; }
+    static State zero_state(const GRUOptions& options_, index_t batch) {
+        const auto [hidden] = state_shapes(options_, batch);
+        check_allocatable(name, hidden, sizeof(T));
+        return {make_tensor<T, 2>(hidden, T(0))};
+    }
+    static void run_packed(const GRUOptions& options_, const Batch<const T, Axes>& x, const auto& weights, const T* bias_, const T* bias_n_,
+                           const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets, const Batch<T, Axes>& y,
+                           Workspace& workspace) {
+        ops::run_gru(name, options_, x, weights, bias_, bias_n_, state[0], resets, y, workspace);
+    }
+
+    ops::GRUParameters<T> parameters() const { return {{view_of(weight_ih), view_of(weight_hh), view_of(bias)}, view_of(bias_n)}; }
+    std::array<Shape<2>, 1> state_shapes(index_t batch) const { return state_shapes(options, batch); }
     Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::gru_item(name, options, parameters(), x); }
     void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
              const Batch<T, Axes>& y, Workspace& workspace) const {

@@ -5,7 +5,10 @@
 #include <optional>  // std::optional
 #include <utility>   // std::move
 
+#include <nn/core/freeze.hpp>
 #include <nn/core/initialiser.hpp>
+#include <nn/layers/affine.hpp>
+#include <nn/layers/frozen_linear.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/linear.hpp>
@@ -59,6 +62,21 @@ struct Linear : detail::Stateless<Linear<T>, T, 1> {
     index_t multiply_adds(const Shape<R>& x)
     const { return saturating_multiply(element_count(this->output_shape(x)), options.in_features); }
 
+    /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
+    template <class Function = kernels::NoFunction>
+    auto frozen(const FreezeOptions&, const Function& function = {}) const {
+        check_parameters();
+        return FrozenLinear<T, Function>(name, view_of(weight), view_of(bias), function);
+    }
+    /// Itself followed by · scale + shift, one of each an output.
+    Linear folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {
+        check_parameters();
+        Linear result = *this;
+        result.options.use_bias = true;
+        detail::fold_affine(scale, shift, result.weight, result.bias);
+        return result;
+    }
+
     static void members(auto& self, auto&& f) {
         f("weight", self.weight);
         f("bias", self.bias);
@@ -89,7 +107,7 @@ private:
             name,
             [this](const Batch<const T, 1>& x) {
                 check_parameters();
-                return ops::linear_item(name, x, view_of(weight));
+                return ops::linear_item(name, x, extents_of(weight));
             },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
                 check_parameters();

@@ -8,7 +8,9 @@
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
 
+#include <nn/core/freeze.hpp>
 #include <nn/layers/carrying.hpp>
+#include <nn/layers/frozen_recurrent.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/ops/lstm.hpp>
 #include <nn/tensor.hpp>
@@ -78,11 +80,10 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     }
 
     /// Zeros, for a batch of this size.
-    State initial_state(index_t batch) const {
-        const auto [hidden, cell] = state_shapes(batch);
-        check_allocatable(name, hidden, sizeof(T));
-        return {make_tensor<T, 2>(hidden, T(0)), make_tensor<T, 2>(cell, T(0))};
-    }
+    State initial_state(index_t batch) const { return zero_state(options, batch); }
+
+    /// The form for inference, packed for this machine.
+    auto frozen(const FreezeOptions&) const { return FrozenRecurrent<BasicLSTM, T, Axes>(*this); }
 
     /// Multiply-adds of the products of a call with x of this shape.
     template <std::size_t R>
@@ -98,11 +99,29 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
 
 private:
     friend detail::Carrying<BasicLSTM, LSTMState<T>, T, Axes>;
+    friend FrozenRecurrent<BasicLSTM, T, Axes>;
     using Views = std::array<View<T, 2>, 2>;
 
-    ops::RecurrentParameters<T> parameters() const { return {view_of(weight_ih), view_of(weight_hh), view_of(bias)}; }
-    std::array<Shape<2>, 2> state_shapes(index_t batch) const { return {{{batch, options.hidden_size}, {batch, options.hidden_size}}}; }
+    static constexpr index_t gates = 4;
+    static constexpr index_t candidate_gates = 0;
+
     static Views views(State& state) { return {view_of(state.hidden), view_of(state.cell)}; }
+    static std::array<Shape<2>, 2> state_shapes(const LSTMOptions& options_, index_t batch) {
+        return {{{batch, options_.hidden_size}, {batch, options_.hidden_size}}};
+    }
+    static State zero_state(const LSTMOptions& options_, index_t batch) {
+        const auto [hidden, cell] = state_shapes(options_, batch);
+        check_allocatable(name, hidden, sizeof(T));
+        return {make_tensor<T, 2>(hidden, T(0)), make_tensor<T, 2>(cell, T(0))};
+    }
+    static void run_packed(const LSTMOptions& options_, const Batch<const T, Axes>& x, const auto& weights, const T* bias_, const T*,
+                           const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets, const Batch<T, Axes>& y,
+                           Workspace& workspace) {
+        ops::run_lstm(name, options_, x, weights, bias_, {state[0], state[1]}, resets, y, workspace);
+    }
+
+    ops::RecurrentParameters<T> parameters() const { return {view_of(weight_ih), view_of(weight_hh), view_of(bias)}; }
+    std::array<Shape<2>, 2> state_shapes(index_t batch) const { return state_shapes(options, batch); }
     Shape<Axes> item(const Batch<const T, Axes>& x) const { return ops::lstm_item(name, options, parameters(), x); }
     void run(const Batch<const T, Axes>& x, const Views& state, const std::optional<Batch<const bool, Axes - 1>>& resets,
              const Batch<T, Axes>& y, Workspace& workspace) const {

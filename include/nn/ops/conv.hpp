@@ -168,6 +168,12 @@ View<const T, R> dense_weight(const View<const T, R>& weight, const std::optiona
     return dense;
 }
 
+/// The arrays of a convolution as it takes them.
+template <class T, std::size_t N>
+const ConvParameters<T, N>& as_taken(const ConvOptions<N>&, const ConvParameters<T, N>& parameters) {
+    return parameters;
+}
+
 /// A weight (O, C/G · ΠK) in panels for this machine, in scratch memory.
 template <class T>
 kernels::PackedConv<T> pack_conv(const View<const T, 2>& weight, index_t groups, index_t taps, const Workspace::Frame& frame) {
@@ -176,21 +182,26 @@ kernels::PackedConv<T> pack_conv(const View<const T, 2>& weight, index_t groups,
     return kernels::pack_conv(isa, weight, groups, taps, frame.template take<T>(size));
 }
 
-/// The convolution that the plan says, of views that are still to be checked.
+/// The convolution that the plan says, of views that are still to be checked. `packed()` is the weight, asked for when all is well.
+template <template <std::size_t> class Options, class T, std::size_t N, class Packed>
+void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
+              const Packed& packed, const T* bias, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) {
+    check_output(who, x, conv_item(options, plan), y);
+    check_apart(who, "y", y, "x", x);
+    if (!y.empty()) {
+        kernels::conv(plan, x.channels_first(options.layout), packed(), bias, y.channels_first(options.layout), workspace, finish);
+    }
+}
 template <template <std::size_t> class Options, class T, std::size_t N>
 void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
               const ConvParameters<T, N>& parameters, const Batch<T, N + 1>& y, Workspace& workspace) {
-    check_output(who, x, conv_item(options, plan), y);
-    check_apart(who, "y", y, "x", x);
-    if (y.empty()) {
-        return;
-    }
     const auto frame = workspace.frame();
-    const index_t depth = options.in_channels / options.groups * plan.taps();
-    const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
-    const auto packed = pack_conv(contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame);
-    kernels::conv(plan, x.channels_first(options.layout), packed, kernels::dense_vector(parameters.bias, frame),
-                  y.channels_first(options.layout), workspace);
+    const auto packed = [&] {
+        const index_t depth = options.in_channels / options.groups * plan.taps();
+        const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
+        return pack_conv(contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame);
+    };
+    run_conv(who, options, plan, x, packed, kernels::dense_vector(parameters.bias, frame), {}, y, workspace);
 }
 
 /// N-dimensional cross-correlation of views with any leading axes: `nn::Conv` for buffers of one's own. `who` begins the error texts.

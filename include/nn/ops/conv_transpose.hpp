@@ -100,7 +100,7 @@ Pad transposed_pad(const ConvTransposeOptions<N>& options, std::size_t axis, ind
 
 /// The numbers of a transposed convolution over x, checked: a convolution of x with s − 1 zeros between its cells.
 template <class T, std::size_t N>
-kernels::ConvPlan<N> conv_transpose_plan(std::string_view who, const ConvTransposeOptions<N>& options, const Batch<const T, N + 1>& x) {
+kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvTransposeOptions<N>& options, const Batch<const T, N + 1>& x) {
     check_conv_transpose_options(who, options);
     const Shape<N + 1> item = channels_first(x.item(), options.layout);
     check_conv_channels(who, options, item[0], x.shape());
@@ -126,20 +126,25 @@ kernels::ConvPlan<N> conv_transpose_plan(std::string_view who, const ConvTranspo
     return plan;
 }
 
+/// The arrays as the convolution of x with zeros between its cells takes them.
+template <class T, std::size_t N>
+ConvParameters<T, N> as_taken(const ConvTransposeOptions<N>& options, ConvParameters<T, N> parameters) {
+    if (options.flip_kernel) {
+        for (std::size_t axis = 2; axis < N + 2; ++axis) {
+            parameters.weight = reversed(parameters.weight, axis);
+            parameters.mask = parameters.mask ? std::optional(reversed(*parameters.mask, axis)) : std::nullopt;
+        }
+    }
+    return parameters;
+}
+
 /// N-dimensional transposed convolution of views with any leading axes: `nn::ConvTranspose` for buffers of one's own.
 template <class T, std::size_t N>
 void conv_transpose(const ConvTransposeOptions<N>& options, const Batch<const T, N + 1>& x, const ConvParameters<T, N>& parameters,
                     const Batch<T, N + 1>& y, Workspace& workspace, std::string_view who = "nn::ops::conv_transpose") {
     check_conv_transpose_options(who, options);
     check_conv_parameters(who, options, parameters);
-    ConvParameters<T, N> taken = parameters;
-    if (options.flip_kernel) {
-        for (std::size_t axis = 2; axis < N + 2; ++axis) {
-            taken.weight = reversed(taken.weight, axis);
-            taken.mask = taken.mask ? std::optional(reversed(*taken.mask, axis)) : std::nullopt;
-        }
-    }
-    run_conv(who, options, conv_transpose_plan(who, options, x), x, taken, y, workspace);
+    run_conv(who, options, conv_plan(who, options, x), x, as_taken(options, parameters), y, workspace);
 }
 
 }  // namespace ops

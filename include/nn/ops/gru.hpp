@@ -52,21 +52,32 @@ Shape<K> gru_item(std::string_view who, const GRUOptions& options, const GRUPara
     return recurrent_item(who, options, x);
 }
 
+/// A GRU over checked options, of views that are still to be checked. `weights()` are asked for when all is well.
+template <class T, std::size_t K, class Weights>
+void run_gru(std::string_view who, const GRUOptions& options, const Batch<const T, K>& x, const Weights& weights, const T* bias,
+             const T* bias_n, const View<T, 2>& hidden, const std::optional<Batch<const bool, K - 1>>& resets, const Batch<T, K>& y,
+             Workspace& workspace) {
+    check_output(who, x, recurrent_item(who, options, x), y);
+    check_apart(who, "y", y, "x", x);
+    check_recurrent_state(who, options.hidden_size, x, y, std::array{hidden}, "state.hidden ", hidden.shape);
+    check_resets(who, x, resets);
+    if (!y.empty()) {
+        kernels::gru(sequences(x, y, resets), weights(), bias, bias_n, options.reset == GRUReset::before, hidden, workspace);
+    }
+}
+
 /// A GRU over sequences x (…, T, D) -> y (…, T, H), or over one step x (…, D) -> y (…, H), gates in the order r, z, n. The state `hidden`
 /// (B, H) is written; `resets` (…, T) or (…), if any, zeroes it before the steps that it marks.
 template <class T, std::size_t K>
 void gru(const GRUOptions& options, const Batch<const T, K>& x, const GRUParameters<T>& parameters, const View<T, 2>& hidden,
          const std::optional<Batch<const bool, K - 1>>& resets, const Batch<T, K>& y, Workspace& workspace,
          std::string_view who = "nn::ops::gru") {
-    check_output(who, x, gru_item(who, options, parameters, x), y);
-    check_apart(who, "y", y, "x", x);
-    check_recurrent_state(who, options.hidden_size, x, y, std::array{hidden}, "state.hidden ", hidden.shape);
-    check_resets(who, x, resets);
-    if (!y.empty()) {
-        const auto frame = workspace.frame();
-        kernels::gru(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, kernels::dense_vector(parameters.bias, frame),
-                     kernels::dense_vector(parameters.bias_n, frame), options.reset == GRUReset::before, hidden, workspace);
-    }
+    check_gru_options(who, options);
+    check_gru_parameters(who, options, parameters);
+    const auto frame = workspace.frame();
+    const auto weights = [&] { return packed_for_call(parameters, options.hidden_size, frame); };
+    run_gru(who, options, x, weights, kernels::dense_vector(parameters.bias, frame), kernels::dense_vector(parameters.bias_n, frame),
+            hidden, resets, y, workspace);
 }
 
 }  // namespace ops

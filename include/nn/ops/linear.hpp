@@ -14,10 +14,10 @@ namespace nn::inline NN_ABI::ops {
 
 /// Extents of one item of y = x · weightᵀ.
 template <class T>
-Shape<1> linear_item(std::string_view who, const Batch<const T, 1>& x, const View<const T, 2>& weight) {
-    require(x.item()[0] == weight.shape[1], who, "x has ", x.item()[0], " features, expected ", weight.shape[1], " = weight.shape[1]  [x ",
-            x.shape(), ", weight ", weight.shape, "]");
-    return {weight.shape[0]};
+Shape<1> linear_item(std::string_view who, const Batch<const T, 1>& x, const Shape<2>& weight) {
+    require(x.item()[0] == weight[1], who, "x has ", x.item()[0], " features, expected ", weight[1], " = weight.shape[1]  [x ", x.shape(),
+            ", weight ", weight, "]");
+    return {weight[0]};
 }
 
 template <class T>
@@ -26,19 +26,16 @@ void check_linear_parameters(std::string_view who, const View<const T, 2>& weigh
             ",) = weight.shape[:1]  [weight ", weight.shape, "]");
 }
 
-/// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O).
-template <class T>
-void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
-            Workspace& workspace, std::string_view who = "nn::ops::linear") {
-    check_linear_parameters(who, weight, bias);
-    check_output(who, x, linear_item(who, x, weight), y);
+/// The product of rows with a packed weight, of views that are still to be checked. `packed()` is the weight, asked for when all is well.
+template <class T, class Packed>
+void run_linear(std::string_view who, const Batch<const T, 1>& x, const Packed& packed, const T* bias, const kernels::Finish<T>& finish,
+                const Batch<T, 1>& y, Workspace& workspace) {
     check_apart(who, "y", y, "x", x);
     if (y.empty()) {
         return;
     }
     const auto frame = workspace.frame();
-    const auto packed = kernels::pack_weight(simd::machine(), weight, frame);
-    T* const scratch = frame.template take<T>(packed.rows_at_once() * packed.depth);
+    const kernels::PackedWeight<T> weight = packed();
     kernels::Product<T> product{.c = y.data(), .column = {y.item_strides()[0]}};
     if (y.uniform()) {
         product.row.stride = y.stacked().strides[0];
@@ -49,12 +46,24 @@ void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const st
         }
         product.row.offsets = offsets;
     }
-    if (bias) {
+    if (bias != nullptr) {
         product.start = kernels::Start::column_bias;
-        product.bias = kernels::dense_vector(bias, frame);
+        product.bias = bias;
     }
     kernels::multiply_rows(
-        x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, packed, scratch, product);
+        x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, weight,
+        frame.template take<T>(weight.rows_at_once() * weight.depth), product, finish);
+}
+
+/// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O).
+template <class T>
+void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
+            Workspace& workspace, std::string_view who = "nn::ops::linear") {
+    check_linear_parameters(who, weight, bias);
+    check_output(who, x, linear_item(who, x, weight.shape), y);
+    const auto frame = workspace.frame();
+    run_linear(
+        who, x, [&] { return kernels::pack_weight(weight, frame); }, kernels::dense_vector(bias, frame), {}, y, workspace);
 }
 
 }  // namespace nn::inline NN_ABI::ops

@@ -41,22 +41,32 @@ Shape<K> lstm_item(std::string_view who, const LSTMOptions& options, const Recur
     return recurrent_item(who, options, x);
 }
 
+/// An LSTM over checked options, of views that are still to be checked. `weights()` are asked for when all is well.
+template <class T, std::size_t K, class Weights>
+void run_lstm(std::string_view who, const LSTMOptions& options, const Batch<const T, K>& x, const Weights& weights, const T* bias,
+              const LSTMStateView<T>& state, const std::optional<Batch<const bool, K - 1>>& resets, const Batch<T, K>& y,
+              Workspace& workspace) {
+    const std::array arrays{state.hidden, state.cell};
+    check_output(who, x, recurrent_item(who, options, x), y);
+    check_apart(who, "y", y, "x", x);
+    check_recurrent_state(who, options.hidden_size, x, y, arrays, "state.hidden ", state.hidden.shape, ", state.cell ", state.cell.shape);
+    check_resets(who, x, resets);
+    if (!y.empty()) {
+        kernels::lstm(sequences(x, y, resets), weights(), bias, static_cast<T>(options.forget_bias), arrays, workspace);
+    }
+}
+
 /// An LSTM over sequences x (…, T, D) -> y (…, T, H), or over one step x (…, D) -> y (…, H), gates in the order i, f, g, o. `resets`
 /// (…, T) or (…), if any, zeroes the state before the steps that it marks.
 template <class T, std::size_t K>
 void lstm(const LSTMOptions& options, const Batch<const T, K>& x, const RecurrentParameters<T>& parameters, const LSTMStateView<T>& state,
           const std::optional<Batch<const bool, K - 1>>& resets, const Batch<T, K>& y, Workspace& workspace,
           std::string_view who = "nn::ops::lstm") {
-    const std::array arrays{state.hidden, state.cell};
-    check_output(who, x, lstm_item(who, options, parameters, x), y);
-    check_apart(who, "y", y, "x", x);
-    check_recurrent_state(who, options.hidden_size, x, y, arrays, "state.hidden ", state.hidden.shape, ", state.cell ", state.cell.shape);
-    check_resets(who, x, resets);
-    if (!y.empty()) {
-        const auto frame = workspace.frame();
-        kernels::lstm(sequences(x, y, resets), parameters.weight_ih, parameters.weight_hh, kernels::dense_vector(parameters.bias, frame),
-                      static_cast<T>(options.forget_bias), arrays, workspace);
-    }
+    check_lstm_options(who, options);
+    check_lstm_parameters(who, options, parameters);
+    const auto frame = workspace.frame();
+    const auto weights = [&] { return packed_for_call(parameters, 0, frame); };
+    run_lstm(who, options, x, weights, kernels::dense_vector(parameters.bias, frame), state, resets, y, workspace);
 }
 
 }  // namespace ops

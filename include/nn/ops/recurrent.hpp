@@ -24,6 +24,13 @@ struct RecurrentParameters {
     std::optional<View<const T, 1>> bias;  ///< (G·H)
 };
 
+/// The weights packed for this machine, in scratch memory; `candidates` rows of weight_hh apart.
+template <class T>
+kernels::RecurrentWeights<T> packed_for_call(const RecurrentParameters<T>& parameters, index_t candidates, const Workspace::Frame& frame) {
+    return kernels::pack_recurrent(simd::machine(), parameters.weight_ih, parameters.weight_hh, candidates,
+                                   [&](index_t count) { return frame.template take<T>(count); });
+}
+
 /// Refuses sizes that are wrong whatever the input. `Options` has input_size and hidden_size.
 template <class Options>
 void check_recurrent_options(std::string_view who, index_t gates, const Options& options) {
