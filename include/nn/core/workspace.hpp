@@ -10,6 +10,7 @@
 #include <vector>       // std::vector
 
 #include <nn/core/error.hpp>
+#include <nn/core/executor.hpp>
 #include <nn/core/index.hpp>
 
 namespace nn::inline NN_ABI {
@@ -19,6 +20,9 @@ namespace nn::inline NN_ABI {
 class Workspace {
 public:
     Workspace() = default;
+    /// Calls with this workspace may split their work among the executor's threads. It must outlive the workspace.
+    template <Executor E>
+    explicit Workspace(E& executor) : executor_(executor) {}
     Workspace(Workspace&&) noexcept = default;
     Workspace& operator=(Workspace&&) noexcept = default;
     Workspace(const Workspace&) = delete;
@@ -53,6 +57,8 @@ public:
     };
 
     Frame frame() { return Frame(*this); }
+
+    const ExecutorRef& executor() const { return executor_; }
 
     /// Bytes held, used or not.
     std::size_t capacity() const {
@@ -94,6 +100,7 @@ private:
         return blocks_[block].data.get() + used;
     }
 
+    ExecutorRef executor_;
     std::vector<Block> blocks_;
     std::size_t block_ = 0;  // the block that is being filled, and how far; earlier blocks are full
     std::size_t used_ = 0;

@@ -229,6 +229,19 @@ index_t columns_at_once(const PackedConv<T>& weight) {
     return std::max<index_t>(budget / weight.depth.deepest() / width, 1) * width;
 }
 
+/// Finishes the elements at `offsets` from `to`, those side by side together.
+template <class T>
+void finish_at(const Finish<T>& finish, T* to, const index_t* offsets, index_t count) {
+    index_t together = 0;
+    for (index_t i = 0; i < count; i += together) {
+        together = 1;
+        while (i + together < count && offsets[i + together] == offsets[i] + together) {
+            ++together;
+        }
+        finish(to + offsets[i], together);
+    }
+}
+
 /// Whether the cells of an item (C, spatial…) lie in a row, channel by channel.
 template <class T, std::size_t R>
 bool spatially_dense(const View<T, R>& item) {
@@ -247,20 +260,34 @@ bool spatially_dense(const View<T, R>& item) {
 /// y = w ⋆ x + bias. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N).
 ///
 /// The im2col matrix is packed a block at a time, straight into the order in which the product reads it; padding is read as it is packed.
-/// Nothing of the size of the image is built: scratch is 128 KiB or one panel, an index for each column where y does not lie in rows, and
-/// for the adjoint of a padding mode O/G rows of a block. `bias` holds O elements, or is null; `finish`, if any, is applied to the results.
+/// Nothing of the size of the image is built: scratch is, for each worker, 128 KiB or one panel, an index for each column where y does not
+/// lie in rows, and for the adjoint of a padding mode O/G rows of a block. `bias` holds O elements, or is null; `finish`, if any, is
+/// applied to the results.
 template <class T, std::size_t N>
 void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const T* bias, const Batch<T, N + 1>& y,
           Workspace& workspace, const Finish<T>& finish = {}) {
     const index_t width = weight.tile().columns;
     const index_t at_once = detail::columns_at_once(weight);
-    const auto frame = workspace.frame();
-    T* const columns = frame.template take<T>(at_once * weight.depth.deepest());
     // A block of columns lies within one image, where its results are rows; or it runs through several small ones, or through an image that
     // does not lie in rows, and then each column has its own place.
     const index_t windows = plan.windows();
     const bool rows = !plan.folds && detail::spatially_dense(y[0]) && (y.count() == 1 || windows >= 8 * width);
-    index_t* const offsets = rows ? nullptr : frame.template take<index_t>(at_once);
+    const index_t runs = rows ? y.count() : 1;
+    const index_t length = rows ? windows : windows * y.count();
+    const index_t blocks = divide_up(length, at_once);
+    const index_t output_stride = y.item_strides()[0];
+
+    // What is folded adds to cells that other blocks add to: one worker. Where there are few blocks, each is cut into parts of its outputs.
+    const ExecutorRef executor = plan.folds ? ExecutorRef() : workspace.executor();
+    const index_t workers = executor.workers();
+    const index_t tiles = divide_up(weight.outputs, weight.tile().rows);
+    const index_t parts = workers == 1 || runs * blocks >= 4 * workers ? 1 : std::min(workers, tiles);
+    const index_t part_outputs = divide_up(tiles, parts) * weight.tile().rows;
+
+    const auto frame = workspace.frame();
+    const index_t column_count = at_once * weight.depth.deepest();
+    T* const all_columns = frame.template take<T>(workers * column_count);
+    index_t* const all_offsets = rows ? nullptr : frame.template take<index_t>(workers * at_once);
     T* const folded = plan.folds ? frame.template take<T>(weight.outputs * at_once) : nullptr;
     if (plan.folds) {
         for (index_t item = 0; item < y.count(); ++item) {
@@ -269,60 +296,55 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
             }
         }
     }
-    const index_t runs = rows ? y.count() : 1;
-    const index_t length = rows ? windows : windows * y.count();
-    const index_t output_stride = y.item_strides()[0];
-    for (index_t run = 0; run < runs; ++run) {
-        for (index_t first = 0; first < length; first += at_once) {
-            const index_t count = std::min(at_once, length - first);
-            if (!rows) {
-                detail::place_columns(plan, y, first, count, offsets);
+    executor.for_each(runs * blocks * parts, [&](index_t task, index_t worker) {
+        const index_t run = task / parts / blocks;
+        const index_t first = task / parts % blocks * at_once;
+        const index_t first_output = task % parts * part_outputs;
+        const index_t output_count = std::min(part_outputs, weight.outputs - first_output);
+        const index_t count = std::min(at_once, length - first);
+        T* const columns = all_columns + worker * column_count;
+        index_t* const offsets = rows ? nullptr : all_offsets + worker * at_once;
+        if (!rows) {
+            detail::place_columns(plan, y, first, count, offsets);
+        }
+        for (index_t group = 0; output_count > 0 && group < weight.groups; ++group) {
+            const index_t output = group * weight.outputs + first_output;
+            T* const outputs = y[run].data + output * output_stride;
+            Product<T> product{.rows = output_count, .columns = count, .b = columns};
+            if (plan.folds) {
+                product.c = folded;
+                product.row.stride = at_once;
+            } else {
+                product.c = rows ? outputs + first : outputs;
+                product.row.stride = output_stride;
+                product.column.offsets = offsets;
+                product.bias = bias != nullptr ? bias + output : nullptr;
+                product.start = bias != nullptr ? Start::row_bias : Start::zero;
             }
-            for (index_t group = 0; group < weight.groups; ++group) {
-                Product<T> product{.rows = weight.outputs, .columns = count, .b = columns};
-                T* const outputs = y[run].data + group * weight.outputs * output_stride;
-                if (plan.folds) {
-                    product.c = folded;
-                    product.row.stride = at_once;
-                } else {
-                    product.c = rows ? outputs + first : outputs;
-                    product.row.stride = output_stride;
-                    product.column.offsets = offsets;
-                    product.bias = bias != nullptr ? bias + group * weight.outputs : nullptr;
-                    product.start = bias != nullptr ? Start::row_bias : Start::zero;
+            weight.depth.each([&](index_t channel, index_t channels) {
+                product.depth = channels * weight.depth.taps;
+                product.a = weight.block(group, channel) + first_output * product.depth;
+                for (index_t column = 0; column < count; column += width) {
+                    detail::pack_windows(plan, x, group * weight.depth.channels + channel, channels, run * length + first + column,
+                                         std::min(width, count - column), width, columns + column * product.depth);
                 }
-                weight.depth.each([&](index_t channel, index_t channels) {
-                    product.depth = channels * weight.depth.taps;
-                    product.a = weight.block(group, channel);
-                    for (index_t column = 0; column < count; column += width) {
-                        detail::pack_windows(plan, x, group * weight.depth.channels + channel, channels, run * length + first + column,
-                                             std::min(width, count - column), width, columns + column * product.depth);
+                multiply(weight.isa, product);
+                product.start = Start::c;
+            });
+            for (index_t i = 0; i < output_count && (plan.folds || finish); ++i) {
+                T* const to = outputs + i * output_stride;
+                if (plan.folds) {
+                    for (index_t column = 0; column < count; ++column) {
+                        to[offsets[column]] += folded[i * at_once + column];
                     }
-                    multiply(weight.isa, product);
-                    product.start = Start::c;
-                });
-                for (index_t output = 0; output < weight.outputs; ++output) {
-                    T* const to = outputs + output * output_stride;
-                    if (plan.folds) {
-                        for (index_t column = 0; column < count; ++column) {
-                            to[offsets[column]] += folded[output * at_once + column];
-                        }
-                    } else if (finish && rows) {
-                        finish(to + first, count);
-                    } else if (finish) {
-                        index_t together = 0;
-                        for (index_t column = 0; column < count; column += together) {
-                            together = 1;
-                            while (column + together < count && offsets[column + together] == offsets[column] + together) {
-                                ++together;
-                            }
-                            finish(to + offsets[column], together);
-                        }
-                    }
+                } else if (rows) {
+                    finish(to + first, count);
+                } else {
+                    detail::finish_at(finish, to, offsets, count);
                 }
             }
         }
-    }
+    });
     for (index_t item = 0; plan.folds && finish && item < y.count(); ++item) {
         finish_all(finish, y[item]);
     }

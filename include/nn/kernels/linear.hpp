@@ -3,6 +3,7 @@
 
 #include <algorithm>  // std::min
 
+#include <nn/core/executor.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/elementwise.hpp>
@@ -37,30 +38,42 @@ PackedWeight<T> pack_weight(const View<const T, 2>& weight, const Workspace::Fra
 }
 
 /// C[i, o] = start + Σ_c row(i)[c] · weight[o, c] for all rows and outputs, and then `finish` if any. The elements of a row lie `step`
-/// apart; `scratch` holds rows_at_once() · C elements. `product` says where C lies and what the sums start with.
+/// apart; `scratch` holds rows_at_once() · C elements for every worker. `product` says where C lies and what the sums start with.
 template <class T, class Row>
-void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* scratch, Product<T> product,
-                   const Finish<T>& finish = {}) {
-    const Spacing all = product.row;
-    T* const c = product.c;
-    product.columns = weight.outputs;
-    product.depth = weight.depth;
-    product.a = scratch;
-    product.b = weight.panels;
-    for (index_t first = 0; first < rows; first += weight.rows_at_once()) {
-        product.rows = std::min(weight.rows_at_once(), rows - first);
-        pack_lines(
-            tile_of<T>(weight.isa).rows, product.rows, weight.depth, step, [&](index_t i) { return row(first + i); }, scratch);
-        if (all.offsets != nullptr) {
-            product.row.offsets = all.offsets + first;
+void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* scratch, const Product<T>& all,
+                   const Finish<T>& finish = {}, const ExecutorRef& executor = {}) {
+    const Tile tile = tile_of<T>(weight.isa);
+    const index_t at_once = weight.rows_at_once();
+    const index_t blocks = divide_up(rows, at_once);
+    // Where there are few blocks of rows, each is cut into parts of its outputs.
+    const index_t workers = executor.workers();
+    const index_t panels = divide_up(weight.outputs, tile.columns);
+    const index_t parts = workers == 1 || blocks >= 4 * workers ? 1 : std::min(workers, panels);
+    const index_t part_outputs = divide_up(panels, parts) * tile.columns;
+    executor.for_each(blocks * parts, [&](index_t task, index_t worker) {
+        const index_t first = task / parts * at_once;
+        const index_t output = task % parts * part_outputs;
+        T* const lines = scratch + worker * at_once * weight.depth;
+        Product<T> product = all;
+        product.rows = std::min(at_once, rows - first);
+        product.columns = std::min(part_outputs, weight.outputs - output);
+        product.depth = weight.depth;
+        product.a = lines;
+        product.b = weight.panels + output * weight.depth;
+        product.c += all.column[output];
+        product.bias += all.start == Start::column_bias ? output : 0;
+        if (all.row.offsets != nullptr) {
+            product.row.offsets += first;
         } else {
-            product.c = c + first * all.stride;
+            product.c += first * all.row.stride;
         }
+        pack_lines(
+            tile.rows, product.rows, weight.depth, step, [&](index_t i) { return row(first + i); }, lines);
         multiply(weight.isa, product);
         for (index_t i = 0; finish && i < product.rows; ++i) {
-            finish_all(finish, View<T, 1>{&product.at(i, 0), {weight.outputs}, {product.column.stride}});
+            finish_all(finish, View<T, 1>{&product.at(i, 0), {product.columns}, {product.column.stride}});
         }
-    }
+    });
 }
 
 }  // namespace nn::inline NN_ABI::kernels

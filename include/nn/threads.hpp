@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Threads for calls, by themselves because they need more than Eigen and xtensor: programs link with -pthread.
+//
+//     nn::ThreadPool pool(4);
+//     nn::Workspace workspace(pool);
+//     net.forward_into(x, y, workspace);      // the same bits as with one thread
+
+#include <atomic>     // std::atomic
+#include <mutex>      // std::mutex
+#include <stdexcept>  // std::invalid_argument
+#include <thread>     // std::thread
+#include <vector>     // std::vector
+
+#include <nn/core/error.hpp>
+#include <nn/core/executor.hpp>
+
+namespace nn::inline NN_ABI {
+
+/// A fixed number of threads that wait for work; the caller of `run` is one of them. Calls from several threads go one after another.
+/// A task must not call `run` of its own pool.
+class ThreadPool {
+public:
+    /// std::invalid_argument below 1 worker; std::system_error where the system has no more threads.
+    explicit ThreadPool(index_t workers) {
+        require<std::invalid_argument>(workers >= 1, "nn::ThreadPool", "workers ", workers, ", expected at least 1");
+        threads_.reserve(static_cast<std::size_t>(workers - 1));
+        try {
+            for (index_t worker = 1; worker < workers; ++worker) {
+                threads_.emplace_back([this, worker] { serve(worker); });
+            }
+        } catch (...) {
+            stop();
+            throw;
+        }
+    }
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+    ~ThreadPool() { stop(); }
+
+    index_t workers() const { return static_cast<index_t>(threads_.size()) + 1; }
+
+    void run(index_t n, void* context, Task task) {
+        const std::lock_guard lock(one_caller_);
+        count_ = n;
+        context_ = context;
+        task_ = task;
+        next_ = 0;
+        busy_ = static_cast<index_t>(threads_.size());
+        round_ += 1;
+        round_.notify_all();
+        work(0);
+        for (index_t busy = busy_; busy != 0; busy = busy_) {
+            busy_.wait(busy);
+        }
+    }
+
+private:
+    void work(index_t worker) {
+        for (index_t i = next_++; i < count_; i = next_++) {
+            task_(context_, i, worker);
+        }
+    }
+    void serve(index_t worker) {
+        for (unsigned seen = 0;;) {
+            round_.wait(seen);
+            seen = round_;
+            if (stopped_) {
+                return;
+            }
+            work(worker);
+            if (--busy_ == 0) {
+                busy_.notify_all();
+            }
+        }
+    }
+    void stop() {
+        stopped_ = true;
+        round_ += 1;
+        round_.notify_all();
+        for (std::thread& thread : threads_) {
+            thread.join();
+        }
+    }
+
+    std::mutex one_caller_;
+    std::vector<std::thread> threads_;
+    std::atomic<unsigned> round_ = 0;  // of work; every thread takes part in every round
+    std::atomic<index_t> next_ = 0;
+    std::atomic<index_t> busy_ = 0;  // threads that are not through with this round
+    std::atomic<bool> stopped_ = false;
+    index_t count_ = 0;
+    void* context_ = nullptr;
+    Task task_ = nullptr;
+};
+
+}  // namespace nn::inline NN_ABI
