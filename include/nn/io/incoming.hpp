@@ -5,7 +5,6 @@
 #include <cmath>        // std::abs, std::isinf
 #include <concepts>     // std::same_as
 #include <cstddef>      // std::byte, std::size_t
-#include <map>          // std::map
 #include <optional>     // std::optional
 #include <span>         // std::span
 #include <stdexcept>    // std::invalid_argument
@@ -20,6 +19,12 @@
 #include <nn/io/load_options.hpp>
 #include <nn/io/safetensors_file.hpp>
 #include <nn/io/safetensors_header.hpp>
+
+// g++ takes a program's own operator new and delete for a mismatched pair where it has inlined one of the two.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 
 namespace nn::inline NN_ABI::detail {
 
@@ -132,7 +137,7 @@ public:
 
 private:
     void read(const SafetensorsFile& file, const LoadOptions& options) {
-        std::map<std::size_t, std::vector<Incoming>> to_convert;  // by the place of their conversion
+        std::vector<std::vector<Incoming>> to_convert(options.convert.size());
         for (const std::string& name : file.names()) {
             if (std::any_of(options.ignore.begin(), options.ignore.end(),
                             [&](const std::string& part) { return !part.empty() && (begins_with(name, part) || ends_with(name, part)); })) {
@@ -153,7 +158,7 @@ private:
             }
         }
         for (std::size_t i = 0; i < options.convert.size(); ++i) {
-            if (to_convert.contains(i)) {
+            if (!to_convert[i].empty()) {
                 convert(file, options.convert[i], to_convert[i]);
             } else {
                 idle_conversions.add(in_quotes(options.convert[i].name()));
@@ -226,3 +231,7 @@ bool may_take(const Dtype* dtype, const LoadOptions& options) {
 }
 
 }  // namespace nn::inline NN_ABI::detail
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif

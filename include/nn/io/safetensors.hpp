@@ -23,6 +23,12 @@
 #include <nn/io/safetensors_header.hpp>
 #include <nn/tensor.hpp>
 
+// g++ takes a program's own operator new and delete for a mismatched pair where it has inlined one of the two.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace nn::inline NN_ABI {
 
 namespace detail {
@@ -286,3 +292,7 @@ void load_safetensors(const std::filesystem::path& path, Net& net, State& state,
 }
 
 }  // namespace nn::inline NN_ABI
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
