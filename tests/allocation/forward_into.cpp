@@ -270,6 +270,13 @@ TEST_CASE("a warm forward_into allocates nothing: a Sequential of everything") {
     CHECK(allocations_when_warm([&] { net.forward_into(x, state, nn::training(rng), y, workspace); }) == 0);
     CHECK(y.shape() == (std::array<std::size_t, 3>{2, 6, 4}));
 
+    // The frozen form, too.
+    const auto frozen = nn::freeze(net, state);
+    static_assert(decltype(nn::freeze(net, state))::allocation_free);
+    auto carried_part = frozen.initial_state(2);
+    CHECK(allocations_when_warm([&] { frozen.forward_into(x, carried_part, y, workspace); }) == 0);
+    CHECK(allocations_when_warm([&] { frozen.forward_into(x, y, workspace); }) == 0);
+
     // Layers without statistics need no state, and start from zeros.
     const nn::Sequential plain(nn::LSTM<float>({.input_size = 3, .hidden_size = 5}, rng), nn::Dropout({.rate = 0.5}),
                                nn::LSTM<float>({.input_size = 5, .hidden_size = 3}, rng));
@@ -342,6 +349,8 @@ TEST_CASE("a call takes at most 32 KiB of stack") {
     CHECK(nn::test::stack_used([&] { net.forward_into(x, state, nn::training(rng), y, workspace); }) <= most);
     CHECK(nn::test::stack_used([&] { net.forward_into(x, state, y, workspace); }) <= most);
     CHECK(nn::test::stack_used([&] { y = net(x, state); }) <= most);
+    const auto frozen = nn::freeze(net, state);
+    CHECK(nn::test::stack_used([&] { frozen.forward_into(x, y, workspace); }) <= most);
 
     const nn::Linear<double> wide({.in_features = 300, .out_features = 300}, rng);
     const auto rows = noise<double, 2>({100, 300});

@@ -8,6 +8,7 @@
 #include <nn/core/aligned.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/conv.hpp>
+#include <nn/ops/conv_transpose.hpp>
 
 namespace nn::inline NN_ABI {
 
