@@ -12,6 +12,7 @@
 #include <nn/io/convert.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
+#include <nn/threads.hpp>
 
 #include "support/catch.hpp"
 #include "support/tensors.hpp"
@@ -123,6 +124,32 @@ TEST_CASE("readme: a network of torch's is loaded and run") {
     CHECK(nn::test::close(y, {expected.begin(), expected.end()}, 1e-6));
     CHECK(shown("torch"));
     CHECK(shown("options"));
+}
+
+TEST_CASE("readme: a frozen network, and threads") {
+    const nn::Sequential net(nn::Linear<float>({.in_features = 3, .out_features = 40}, std::mt19937(1)),
+                             nn::BatchNorm0d<float>({.size = 40}), nn::relu);
+    const auto state = net.initial_state();
+    const auto x = nn::test::noise<float, 2>({5, 3});
+    nn::Tensor<float, 2> y;
+    const auto alone = [&] {
+        // begin freeze
+        const auto frozen = nn::freeze(net, state);
+        nn::Workspace workspace;
+        frozen.forward_into(x, y, workspace);
+        // end freeze
+        return y;
+    }();
+    const auto expected = net(x, state);
+    CHECK(nn::test::close(y, {expected.begin(), expected.end()}, 1e-6));
+    CHECK(shown("freeze"));
+    // begin threads
+    nn::ThreadPool pool(4);
+    nn::Workspace workspace(pool);
+    // end threads
+    nn::freeze(net, state).forward_into(x, y, workspace);
+    CHECK(nn::test::identical(y, alone));
+    CHECK(shown("threads"));
 }
 
 TEST_CASE("readme: every row on other libraries' weights is a test that uses what the row says, and every such test is a row") {
