@@ -156,10 +156,9 @@ void gru(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, 
         for (index_t b = 0; b < batch; ++b) {
             T* const r = sums + b * 3 * size;
             for (index_t unit = 0; unit < size; ++unit) {
-                r[unit] = sigmoid(r[unit]);
                 candidate(b, unit) = bias_n != nullptr ? bias_n[unit] : T(0);
-                reset_hidden(b, unit) = r[unit] * hidden(b, unit);
             }
+            gru_reset(size, &hidden(b, 0), r, &reset_hidden(b, 0));
         }
         candidate_product.add(reset_before ? reset_hidden : hidden, candidate.data, size);
         for (index_t b = 0; b < batch; ++b) {

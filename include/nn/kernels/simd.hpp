@@ -125,6 +125,22 @@ template <class T, class Target>
 struct VectorOf {};
 #endif
 
+#if NN_SIMD
+/// As many 32-bit integers as V has floats.
+template <class V>
+struct IntegersOf {
+    typedef int type __attribute__((vector_size(sizeof(V))));
+};
+template <class V>
+using Integers = typename IntegersOf<V>::type;
+
+/// Lane by lane; to integers by dropping the fraction.
+template <class From, class To>
+NN_INLINE void convert(const From& from, To& to) {
+    to = __builtin_convertvector(from, To);
+}
+#endif
+
 /// From and to memory of any alignment.
 template <class V, class T>
 NN_INLINE void load(V& vector, const T* from) {
@@ -133,6 +149,17 @@ NN_INLINE void load(V& vector, const T* from) {
 template <class V, class T>
 NN_INLINE void store(const V& vector, T* to) {
     std::memcpy(to, static_cast<const void*>(&vector), sizeof(V));
+}
+
+/// The first `count` lanes alone; the others are 0.
+template <class V, class T>
+NN_INLINE void load_part(V& vector, const T* from, index_t count) {
+    vector = V{};
+    std::memcpy(static_cast<void*>(&vector), from, static_cast<std::size_t>(count) * sizeof(T));
+}
+template <class V, class T>
+NN_INLINE void store_part(const V& vector, T* to, index_t count) {
+    std::memcpy(to, static_cast<const void*>(&vector), static_cast<std::size_t>(count) * sizeof(T));
 }
 
 }  // namespace nn::inline NN_ABI::simd
