@@ -343,6 +343,11 @@ TEST_CASE("freeze: shares nothing with what it was made from, and copies are who
     const auto copy = *first;
     first.reset();
     CHECK(identical(copy(x), expected));
+    CHECK(nn::summary(copy, Shape<3>{3, 9, 9}) ==
+          "layer                  output shape  parameters  multiply-adds\n"
+          "       input           (3, 9, 9)\n"
+          "       nn::FrozenConv  (20, 7, 7)\n"
+          "       total           (20, 7, 7)             0              0\n");
     // 20 outputs, whole tiles of 6 or 12 rows, and 20 biases
     CHECK(copy.size_in_bytes() >= (20 * 27 + 20) * sizeof(float));
     CHECK(copy.size_in_bytes() <= sizeof(copy) + (24 * 27 + 20) * sizeof(float));

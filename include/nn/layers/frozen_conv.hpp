@@ -20,6 +20,8 @@ namespace nn::inline NN_ABI {
 template <std::floating_point T, std::size_t N, class Options, class Function>
 class FrozenConv : public detail::Stateless<FrozenConv<T, N, Options, Function>, T, N + 1> {
 public:
+    static constexpr std::string_view name = "nn::FrozenConv";
+
     /// `who` begins the error texts.
     FrozenConv(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const Function& function)
         : who_(who), options_(options), isa_(simd::machine()), function_(function) {

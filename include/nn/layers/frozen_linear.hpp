@@ -20,6 +20,8 @@ namespace nn::inline NN_ABI {
 template <std::floating_point T, class Function>
 class FrozenLinear : public detail::Stateless<FrozenLinear<T, Function>, T, 1> {
 public:
+    static constexpr std::string_view name = "nn::FrozenLinear";
+
     /// `who` begins the error texts.
     FrozenLinear(std::string_view who, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias,
                  const Function& function)
