@@ -126,24 +126,34 @@ TEST_CASE("threads: a pool of no workers is refused") {
 
 TEST_CASE("threads: any number of them gives the same bits") {
     Random random(1);
+    // More than 1024 pairs of channels a group: a product, not a stencil.
     SECTION("a convolution over a large image") {
-        check_threads(filled(random, nn::Conv2d<float>({.in_channels = 8, .out_channels = 20, .kernel_size = 3, .padding = 1}, no_init)),
-                      noise<float, 4>({2, 8, 70, 60}));
+        check_threads(filled(random, nn::Conv2d<float>({.in_channels = 33, .out_channels = 40, .kernel_size = 3, .padding = 1}, no_init)),
+                      noise<float, 4>({2, 33, 60, 50}));
     }
     SECTION("over small images, in groups, channels last") {
-        check_threads(filled(random, nn::Conv2d<float>({.in_channels = 8, .out_channels = 48, .kernel_size = 3, .groups = 2}, no_init)),
-                      noise<float, 4>({3, 8, 6, 7}));
+        check_threads(filled(random, nn::Conv2d<float>({.in_channels = 66, .out_channels = 80, .kernel_size = 3, .groups = 2}, no_init)),
+                      noise<float, 4>({3, 66, 6, 7}));
         check_threads(
-            filled(random, nn::Conv2d<double>({.in_channels = 4, .out_channels = 30, .kernel_size = 3, .layout = nn::Layout::channels_last},
-                                              no_init)),
-            noise<double, 4>({2, 9, 8, 4}));
+            filled(random, nn::Conv2d<double>(
+                               {.in_channels = 33, .out_channels = 40, .kernel_size = 3, .layout = nn::Layout::channels_last}, no_init)),
+            noise<double, 4>({2, 9, 8, 33}));
     }
     SECTION("a transposed one, and one in one dimension") {
         check_threads(
-            filled(random, nn::ConvTranspose2d<float>({.in_channels = 4, .out_channels = 30, .kernel_size = 3, .stride = 2}, no_init)),
-            noise<float, 4>({2, 4, 9, 8}));
-        check_threads(filled(random, nn::Conv1d<float>({.in_channels = 3, .out_channels = 16, .kernel_size = 9}, no_init)),
-                      noise<float, 2>({3, 4000}));
+            filled(random, nn::ConvTranspose2d<float>({.in_channels = 33, .out_channels = 40, .kernel_size = 3, .stride = 2}, no_init)),
+            noise<float, 4>({2, 33, 9, 8}));
+        check_threads(filled(random, nn::Conv1d<float>({.in_channels = 33, .out_channels = 40, .kernel_size = 9}, no_init)),
+                      noise<float, 2>({33, 2000}));
+    }
+    SECTION("a stencil") {
+        const auto layer = filled(random, nn::Conv2d<float>({.in_channels = 8, .out_channels = 8, .kernel_size = 3, .groups = 8}, no_init));
+        const auto x = noise<float, 4>({2, 8, 20, 30});
+        nn::ThreadPool pool(3);
+        Workspace workspace(pool);
+        Tensor<float, 4> y;
+        layer.forward_into(x, y, workspace);
+        CHECK(identical(y, layer(x)));
     }
     SECTION("a linear layer, many rows and one") {
         const auto linear = filled(random, nn::Linear<float>({.in_features = 40, .out_features = 100}, no_init));
@@ -176,12 +186,12 @@ TEST_CASE("threads: what is folded back onto the image is one worker's, and righ
 }
 
 TEST_CASE("threads: scratch is bounded by the workers, not by the picture") {
-    const nn::Conv2d<float> conv({.in_channels = 8, .out_channels = 8, .kernel_size = 3}, no_init);
+    const nn::Conv2d<float> conv({.in_channels = 33, .out_channels = 33, .kernel_size = 3}, no_init);
     const auto capacity = [&](index_t workers, index_t edge) {
         nn::ThreadPool pool(workers);
         Workspace workspace(pool);
         Tensor<float, 3> y;
-        conv.forward_into(noise<float, 3>({8, edge, edge}), y, workspace);
+        conv.forward_into(noise<float, 3>({33, edge, edge}), y, workspace);
         return workspace.capacity();
     };
     CHECK(capacity(1, 300) == capacity(1, 100));

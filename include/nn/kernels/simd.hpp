@@ -11,9 +11,11 @@
 // and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass by reference, since passing
 // them by value would be another calling convention with every -m flag (-Wpsabi).
 
-#include <concepts>  // std::same_as
-#include <cstddef>   // std::size_t
-#include <cstring>   // std::memcpy
+#include <concepts>     // std::same_as
+#include <cstddef>      // std::size_t
+#include <cstring>      // std::memcpy
+#include <type_traits>  // std::integral_constant
+#include <utility>      // std::index_sequence
 
 #include <nn/core/index.hpp>
 
@@ -160,6 +162,67 @@ NN_INLINE void load_part(V& vector, const T* from, index_t count) {
 template <class V, class T>
 NN_INLINE void store_part(const V& vector, T* to, index_t count) {
     std::memcpy(to, static_cast<const void*>(&vector), static_cast<std::size_t>(count) * sizeof(T));
+}
+
+namespace detail {
+
+template <class F, index_t... I>
+NN_INLINE void unrolled(const F& f, std::integer_sequence<index_t, I...>) {
+    (f(std::integral_constant<index_t, I>()), ...);
+}
+
+}  // namespace detail
+
+/// Calls f(0), …, f(Count − 1), each with a constant: arrays of vectors then stay in registers, which g++ does not see to in every loop
+/// that it is told to unroll.
+template <index_t Count, class F>
+NN_INLINE void unrolled(const F& f) {
+    detail::unrolled(f, std::make_integer_sequence<index_t, Count>());
+}
+
+namespace detail {
+
+template <class V, class H, std::size_t... I>
+NN_INLINE void join(V& vector, const H& a, const H& b, std::index_sequence<I...>) {
+    vector = __builtin_shufflevector(a, b, static_cast<int>(I)...);
+}
+template <std::size_t First, class V, std::size_t... I>
+NN_INLINE void every_second(V& vector, const V& a, const V& b, std::index_sequence<I...>) {
+    vector = __builtin_shufflevector(a, b, static_cast<int>(First + 2 * I)...);
+}
+/// The same of a and b that hold quarters 0, 2 and 1, 3 of the memory: no element crosses the halves of a vector, which is slow on AVX.
+template <std::size_t First, class V, std::size_t... I>
+NN_INLINE void every_second_of_halves(V& vector, const V& a, const V& b, std::index_sequence<I...>) {
+    constexpr std::size_t half = sizeof...(I) / 2;
+    vector = __builtin_shufflevector(
+        a, b, static_cast<int>(First + I / half * half + I % half * 2 % half + I % half * 2 / half * sizeof...(I))...);
+}
+
+}  // namespace detail
+
+/// Elements 0, 2, … and 1, 3, … of two vectors' worth of memory.
+template <class V, class T>
+NN_INLINE void load_pairs(V& even, V& odd, const T* from) {
+    constexpr std::size_t lanes = sizeof(V) / sizeof(T);
+    constexpr std::make_index_sequence<lanes> all;
+    V a;
+    V b;
+    if constexpr (sizeof(V) == 32) {
+        typename VectorOf<T, Target<16, 16>>::type quarters[4];
+        load(quarters[0], from);
+        load(quarters[1], from + lanes / 2);
+        load(quarters[2], from + lanes);
+        load(quarters[3], from + lanes / 2 * 3);
+        detail::join(a, quarters[0], quarters[2], all);
+        detail::join(b, quarters[1], quarters[3], all);
+        detail::every_second_of_halves<0>(even, a, b, all);
+        detail::every_second_of_halves<1>(odd, a, b, all);
+    } else {
+        load(a, from);
+        load(b, from + lanes);
+        detail::every_second<0>(even, a, b, all);
+        detail::every_second<1>(odd, a, b, all);
+    }
 }
 
 }  // namespace nn::inline NN_ABI::simd

@@ -16,7 +16,8 @@ namespace nn::inline NN_ABI {
 /// applied to the results while they are in the cache. Made by `nn::freeze`; immutable.
 ///
 /// Errors  those of the layer, by its name.
-/// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O.
+/// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O;
+///         twice that for few channels.
 template <std::floating_point T, std::size_t N, class Options, class Function>
 class FrozenConv : public detail::Stateless<FrozenConv<T, N, Options, Function>, T, N + 1> {
 public:
@@ -31,6 +32,9 @@ public:
         const View<const T, N + 2> weight = ops::dense_weight(taken.weight, taken.mask, frame);
         const index_t outputs = options.out_channels / options.groups;
         const index_t depth = weight.size() / options.out_channels;
+        if (kernels::few_products(options.in_channels / options.groups, outputs, depth / (options.in_channels / options.groups))) {
+            dense_.assign(weight.data, weight.data + weight.size());
+        }
         panels_.resize(static_cast<std::size_t>(kernels::packed_conv_size<T>(isa_, options.groups, outputs, depth)));
         (void)kernels::pack_conv(isa_, contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups,
                                  depth / (options.in_channels / options.groups), panels_.data());
@@ -41,10 +45,22 @@ public:
         }
     }
 
-    std::size_t size_in_bytes() const { return sizeof(*this) + (panels_.size() + bias_.size()) * sizeof(T); }
+    std::size_t size_in_bytes() const { return sizeof(*this) + (dense_.size() + panels_.size() + bias_.size()) * sizeof(T); }
 
 private:
     friend detail::Stateless<FrozenConv, T, N + 1>;
+
+    struct Weight {
+        const FrozenConv& conv;
+        index_t taps;
+
+        const T* dense() const { return conv.dense_.empty() ? nullptr : conv.dense_.data(); }
+        kernels::PackedConv<T> panels() const {
+            const Options& options = conv.options_;
+            const index_t groups = options.groups;
+            return {conv.isa_, groups, options.out_channels / groups, {options.in_channels / groups, taps}, conv.panels_.data()};
+        }
+    };
 
     template <class>
     auto operation() const {
@@ -52,14 +68,8 @@ private:
             who_, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
-                const auto packed = [&] {
-                    return kernels::PackedConv<T>{isa_,
-                                                  options_.groups,
-                                                  options_.out_channels / options_.groups,
-                                                  {options_.in_channels / options_.groups, plan.taps()},
-                                                  panels_.data()};
-                };
-                ops::run_conv(who_, options_, plan, x, packed, bias_.empty() ? nullptr : bias_.data(), kernels::finish_with<T>(function_),
+                const Weight weight{*this, plan.taps()};
+                ops::run_conv(who_, options_, plan, x, weight, bias_.empty() ? nullptr : bias_.data(), kernels::finish_with<T>(function_),
                               y, workspace);
             });
     }
@@ -68,6 +78,7 @@ private:
     Options options_;
     simd::Isa isa_;
     [[no_unique_address]] Function function_;
+    AlignedVector<T> dense_;  // where the convolution may be a stencil
     AlignedVector<T> panels_;
     AlignedVector<T> bias_;
 };

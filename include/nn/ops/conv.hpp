@@ -13,7 +13,7 @@
 #include <nn/core/shape.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
+#include <nn/kernels/convolve.hpp>
 #include <nn/kernels/elementwise.hpp>
 
 namespace nn::inline NN_ABI {
@@ -182,26 +182,37 @@ kernels::PackedConv<T> pack_conv(const View<const T, 2>& weight, index_t groups,
     return kernels::pack_conv(isa, weight, groups, taps, frame.template take<T>(size));
 }
 
-/// The convolution that the plan says, of views that are still to be checked. `packed()` is the weight, asked for when all is well.
-template <template <std::size_t> class Options, class T, std::size_t N, class Packed>
+/// The weight of a convolution for one call: as it is, times its mask, and packed.
+template <class T>
+struct CallWeight {
+    View<const T, 2> matrix;  ///< (O, C/G · ΠK), row-major
+    index_t groups;
+    index_t taps;
+    const Workspace::Frame& frame;
+    mutable std::optional<kernels::PackedConv<T>> packed = std::nullopt;  // when first asked for, once for a call
+
+    const T* dense() const { return matrix.data; }
+    const kernels::PackedConv<T>& panels() const { return packed ? *packed : packed.emplace(pack_conv(matrix, groups, taps, frame)); }
+};
+
+/// The convolution that the plan says, of views that are still to be checked. `weight` is as `kernels::convolve` takes it.
+template <template <std::size_t> class Options, class T, std::size_t N, class Weight>
 void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
-              const Packed& packed, const T* bias, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) {
+              const Weight& weight, const T* bias, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) {
     check_output(who, x, conv_item(options, plan), y);
     check_apart(who, "y", y, "x", x);
     if (!y.empty()) {
-        kernels::conv(plan, x.channels_first(options.layout), packed(), bias, y.channels_first(options.layout), workspace, finish);
+        kernels::convolve(plan, x.channels_first(options.layout), weight, bias, y.channels_first(options.layout), workspace, finish);
     }
 }
 template <template <std::size_t> class Options, class T, std::size_t N>
 void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
               const ConvParameters<T, N>& parameters, const Batch<T, N + 1>& y, Workspace& workspace) {
     const auto frame = workspace.frame();
-    const auto packed = [&] {
-        const index_t depth = options.in_channels / options.groups * plan.taps();
-        const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
-        return pack_conv(contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame);
-    };
-    run_conv(who, options, plan, x, packed, kernels::dense_vector(parameters.bias, frame), {}, y, workspace);
+    const index_t depth = options.in_channels / options.groups * plan.taps();
+    const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
+    const CallWeight<T> forms{contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame};
+    run_conv(who, options, plan, x, forms, kernels::dense_vector(parameters.bias, frame), {}, y, workspace);
 }
 
 /// N-dimensional cross-correlation of views with any leading axes: `nn::Conv` for buffers of one's own. `who` begins the error texts.

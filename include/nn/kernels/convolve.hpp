@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>  // std::size_t
+
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/conv.hpp>
+#include <nn/kernels/depthwise.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// y = w ⋆ x + bias, and then `finish` if any, by whichever kernel suits: a stencil or a product. Items of x are (C, L₁ … L_N), of y
+/// (O, M₁ … M_N); `bias` holds O elements, or is null. `weight` has the forms that the kernels take, asked for when they are needed:
+///
+///     dense()     (O, C/G · ΠK), row-major, or null where no stencil is wanted
+///     panels()    the same as a PackedConv
+template <class T, std::size_t N, class Weight>
+void convolve(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
+              Workspace& workspace, const Finish<T>& finish = {}) {
+    if constexpr (simd::available<T>) {
+        if (weight.dense() != nullptr && stencil_lanes(plan, x, y) != Lanes::none) {
+            stencil(simd::machine(), plan, x, weight.dense(), bias, y, workspace, finish);
+            return;
+        }
+    }
+    conv(plan, x, weight.panels(), bias, y, workspace, finish);
+}
+
+}  // namespace nn::inline NN_ABI::kernels

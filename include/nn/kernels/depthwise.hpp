@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Convolutions with few channels and outputs in a group, depthwise above all, without a product: the cells that a block of windows reads
+// are copied to scratch memory, padded and with one phase of the stride after the other, so that what one tap of neighbouring windows
+// reads lies side by side whatever the stride, the dilation and the padding. Then each output is summed in registers, tap by tap.
+// Lanes run over the windows of a row or, where channels lie side by side, over channels.
+//
+// Every output is the chain of multiply-adds that kernels::multiply makes, bias, then channels and taps in order: the same bits.
+
+#include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
+#include <array>      // std::array
+#include <cstddef>    // std::size_t
+#include <numeric>    // std::gcd
+#include <utility>    // std::swap
+
+#include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/conv.hpp>
+#include <nn/kernels/simd.hpp>
+#include <nn/kernels/window.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+namespace detail {
+
+/// How the cells that windows read along an axis lie in scratch memory: in `slots()` runs, where window i of a block finds tap k at
+/// place(k) + i. Taps whose distance is a multiple of the stride share a run; where the dilation is so long that this would take more,
+/// each tap has its own.
+struct Slots {
+    index_t kernel = 1;
+    index_t period = 1;  ///< taps k and k + period share a run
+    index_t step = 0;    ///< and lie this far apart in it
+    index_t most = 0;    ///< cells of the first run beyond those of its first tap
+    index_t longer = 1;  ///< runs that have as many; the others `step` less
+    index_t length = 1;  ///< of a run
+
+    Slots() = default;
+    Slots(const WindowAxis& axis, index_t windows) : kernel(axis.kernel) {
+        const index_t common = std::gcd(axis.stride, axis.dilation);
+        period = axis.stride / common;
+        step = axis.dilation / common;
+        most = saturating_multiply((kernel - 1) / period, step);
+        if (saturating_multiply(slots(), saturating_add(windows, most)) >= saturating_multiply(kernel, windows)) {
+            period = kernel;
+            most = 0;
+        }
+        longer = (kernel - 1) % period + 1;
+    }
+
+    index_t slots() const { return std::min(kernel, period); }
+    index_t reach(index_t slot) const { return slot < longer ? most : most - step; }
+    index_t place(index_t tap) const { return tap % period * length + tap / period * step; }
+    index_t size() const { return slots() * length; }
+};
+
+/// One image of a group, a block of windows at a time. With lanes over channels a cell holds two vectors of channels, each its own group.
+template <class T>
+struct Stencil {
+    WindowAxis row;  ///< the axis before the last: its windows are rows
+    WindowAxis column;
+    Slots rows;
+    Slots columns;
+    index_t block_rows;
+    index_t block_columns;
+    index_t planes;  ///< C/G · taps of the outer axes
+    index_t depth;   ///< C/G · ΠK
+    index_t outputs;
+    index_t channels;  ///< in the lanes
+    index_t x_row;     ///< strides
+    index_t x_column;
+    index_t y_output;
+    index_t y_row;
+    index_t y_column;
+
+    bool cleared;      ///< the padding's zeros are there: one block is the whole image, and they are where they were in the last
+    const T** plane;   ///< where each begins in x, or null for zeros
+    T* cells;          ///< planes · rows.size() · columns.size() cells
+    index_t* offsets;  ///< of each tap in them
+    const T* weight;   ///< (outputs, depth); over channels (depth, channels of a cell)
+    const T* start;    ///< of the sums, a vector for each output; over channels those of a cell
+    T* y;
+};
+
+/// Copies `count` elements that lie side by side, by vectors, the last of which may overlap.
+template <class Target, class T>
+NN_INLINE void copy_run(const T* from, index_t count, T* to) {
+    constexpr index_t lanes = Target::template lanes<T>;
+    constexpr index_t half = 16 / static_cast<index_t>(sizeof(T));
+    const auto vectors = [&](const auto& like, index_t width) NN_INLINE_LAMBDA {
+        auto vector = like;
+        for (index_t j = 0; j < count; j += width) {
+            const index_t at = std::min(j, count - width);
+            simd::load(vector, from + at);
+            simd::store(vector, to + at);
+        }
+    };
+    if (count >= lanes) {
+        vectors(typename simd::VectorOf<T, Target>::type{}, lanes);
+    } else if (count >= half) {
+        vectors(typename simd::VectorOf<T, simd::Target<16, 16>>::type{}, half);
+    } else {
+        for (index_t j = 0; j < count; ++j) {
+            to[j] = from[j];
+        }
+    }
+}
+
+/// Copies `count` cells `step` apart. Reads no other cell's memory than that between the first and the last.
+template <class Target, class T>
+NN_INLINE void copy_cells(const T* from, index_t step, index_t count, T* to) {
+    using V = typename simd::VectorOf<T, Target>::type;
+    constexpr index_t lanes = Target::template lanes<T>;
+    constexpr index_t half = 16 / static_cast<index_t>(sizeof(T));
+    if (step == 1) {
+        copy_run<Target>(from, count, to);
+        return;
+    }
+    const auto pairs = [&](const auto& like, index_t width) NN_INLINE_LAMBDA {
+        auto even = like;
+        auto odd = like;
+        for (index_t j = 0; j + width < count; j += width) {
+            simd::load_pairs(even, odd, from + 2 * j);
+            simd::store(even, to + j);
+        }
+        // The last ones end with the last cell: what begins with a cell would end behind it.
+        simd::load_pairs(even, odd, from + 2 * (count - width) - 1);
+        simd::store(odd, to + count - width);
+    };
+    if (step == 2 && count > lanes) {
+        pairs(V{}, lanes);
+    } else if (step == 2 && count > half) {
+        pairs(typename simd::VectorOf<T, simd::Target<16, 16>>::type{}, half);
+    } else {
+        for (index_t j = 0; j < count; ++j) {
+            to[j] = from[j * step];
+        }
+    }
+}
+
+/// Copies `count` ≥ lanes pairs of cells: the first of each to `first`, the second to `second`.
+template <class Target, class T>
+NN_INLINE void copy_pairs(const T* from, index_t count, T* first, T* second) {
+    constexpr index_t lanes = Target::template lanes<T>;
+    typename simd::VectorOf<T, Target>::type even;
+    typename simd::VectorOf<T, Target>::type odd;
+    for (index_t j = 0; j < count; j += lanes) {
+        const index_t at = std::min(j, count - lanes);
+        simd::load_pairs(even, odd, from + 2 * at);
+        simd::store(even, first + at);
+        simd::store(odd, second + at);
+    }
+}
+
+/// Copies the cells that `rows` · `columns` windows from (`row`, `column`) on read.
+template <class Target, bool Channels, class T>
+NN_INLINE void gather(const Stencil<T>& s, index_t row, index_t rows, index_t column, index_t columns) {
+    constexpr index_t lanes = Target::template lanes<T>;
+    constexpr index_t cell = Channels ? 2 * lanes : 1;
+    const index_t pitch = s.columns.size() * cell;
+    // Cells first … last − 1 of a run are of the image, those beside them of its padding.
+    struct Range {
+        index_t first = 0;
+        index_t last = 0;
+    };
+    const auto inside = [&](index_t slot) NN_INLINE_LAMBDA {
+        Range range;
+        if (s.column.input_dilation == 1) {
+            const index_t count = columns + s.columns.reach(slot);
+            const index_t position = s.column.position(column, slot);
+            range.first = position >= 0 ? 0 : std::min(count, divide_up(-position, s.column.stride));
+            range.last = position >= s.column.input ? range.first
+                                                    : std::clamp(divide_up(s.column.input - position, s.column.stride), range.first, count);
+        }
+        return range;
+    };
+    // With stride 2 two runs are the cells of even and odd places: those that both have are read once.
+    Range both;
+    if (!Channels && s.columns.slots() == 2 && s.column.stride == 2 && s.column.dilation == 1 && s.x_column == 1) {
+        both = {std::max(inside(0).first, inside(1).first), std::min(inside(0).last, inside(1).last)};
+    }
+    const bool pairs = both.last - both.first >= lanes;
+    for (index_t slot = 0; slot < s.columns.slots(); ++slot) {
+        const index_t count = columns + s.columns.reach(slot);
+        const index_t position = s.column.position(column, slot);
+        const auto [first, last] = inside(slot);
+        const bool zeros = s.column.mode == PaddingMode::zeros && s.column.input_dilation == 1;
+        // What a vector reads beyond narrow rows is dropped, but shall be a number.
+        const index_t beyond = Channels ? count : std::min(count + lanes - std::min(columns, lanes), s.columns.length);
+        for (index_t plane = 0; plane < s.planes; ++plane) {
+            for (index_t row_slot = 0; row_slot < s.rows.slots(); ++row_slot) {
+                T* to = s.cells + ((plane * s.rows.slots() + row_slot) * s.rows.length) * pitch + slot * s.columns.length * cell;
+                const index_t lines = rows + s.rows.reach(row_slot);
+                for (index_t i = 0; i < lines; ++i, to += pitch) {
+                    const index_t place = s.row.cell(s.row.position(row + i, row_slot));
+                    if (place < 0 || s.plane[plane] == nullptr) {
+                        if (s.cleared) {
+                            continue;
+                        }
+                        std::fill_n(to, beyond * cell, T(0));
+                        continue;
+                    }
+                    const T* const from = s.plane[plane] + place * s.x_row;
+                    const auto one = [&](index_t j, index_t at) NN_INLINE_LAMBDA {
+                        if constexpr (Channels) {
+                            T* const out = to + j * cell;
+                            if (at < 0 || s.channels < cell) {
+                                std::fill_n(out, cell, T(0));
+                            }
+                            if (at >= 0) {
+                                copy_run<Target>(from + at * s.x_column, s.channels, out);
+                            }
+                        } else {
+                            to[j] = at >= 0 ? from[at * s.x_column] : T(0);
+                        }
+                    };
+                    const auto border = [&](index_t begin, index_t end) NN_INLINE_LAMBDA {
+                        for (index_t j = begin; j < end; ++j) {
+                            one(j, zeros ? -1 : s.column.cell(position + j * s.column.stride));
+                        }
+                    };
+                    if (!s.cleared) {
+                        border(0, first);
+                        border(last, count);
+                        for (index_t j = count; j < beyond; ++j) {
+                            to[j] = T(0);
+                        }
+                    }
+                    if constexpr (Channels) {
+                        for (index_t j = first; j < last; ++j) {
+                            one(j, position + j * s.column.stride);
+                        }
+                    } else if (pairs) {
+                        const auto single = [&](index_t begin, index_t end) NN_INLINE_LAMBDA {
+                            for (index_t j = begin; j < end; ++j) {
+                                one(j, position + 2 * j);
+                            }
+                        };
+                        single(first, both.first);
+                        if (slot == 0) {
+                            copy_pairs<Target>(from + position + 2 * both.first, both.last - both.first, to + both.first,
+                                               to + s.columns.length + both.first);
+                        }
+                        single(both.last, last);
+                    } else if (first < last) {
+                        copy_cells<Target>(from + (position + first * s.column.stride) * s.x_column, s.column.stride * s.x_column,
+                                           last - first, to + first);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `Outputs` outputs of `Rows` rows, of `Vectors` vectors of windows each, or of the two vectors of a cell's channels; the second of
+/// two begins `gap` elements after the first. Stores `valid` lanes of each vector, over channels of both.
+template <class Target, bool Channels, index_t Outputs, index_t Rows, index_t Vectors, class T>
+NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const T* cells, index_t gap, index_t valid, T* y) {
+    using V = typename simd::VectorOf<T, Target>::type;
+    constexpr index_t lanes = Target::template lanes<T>;
+    static_assert(!Channels || (Outputs == 1 && Vectors == 2));
+    const auto at = [&](index_t v) NN_INLINE_LAMBDA { return !Channels && Vectors == 2 ? v * gap : v * lanes; };
+
+    V sum[Outputs][Rows][Vectors];
+    simd::unrolled<Outputs * Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
+        constexpr index_t o = i / (Rows * Vectors);
+        constexpr index_t v = i % Vectors;
+        simd::load(sum[o][i / Vectors % Rows][v], s.start + (output + o + (Channels ? v : 0)) * lanes);
+    });
+    const index_t pitch = s.columns.size() * (Channels ? 2 * lanes : 1);
+    const T* row[Rows];
+    simd::unrolled<Rows>([&](auto r) NN_INLINE_LAMBDA { row[r] = cells + r * pitch; });
+    const T* const weight = s.weight + output * s.depth;
+    const index_t depth = s.depth;
+    const index_t* const offsets = s.offsets;
+    for (index_t tap = 0; tap < depth; ++tap) {
+        const index_t offset = offsets[tap];
+        const index_t second = offset + at(1);
+        V part[Rows][Vectors];
+        if constexpr (Outputs > 1) {
+            simd::unrolled<Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
+                simd::load(part[i / Vectors][i % Vectors], row[i / Vectors] + (i % Vectors == 1 ? second : offset + i % Vectors * lanes));
+            });
+        }
+        const auto add = [&](auto i, const auto& factor) NN_INLINE_LAMBDA {
+            constexpr index_t o = i / Vectors;
+            constexpr index_t v = i % Vectors;
+            simd::unrolled<Rows>([&](auto r) NN_INLINE_LAMBDA {
+                if constexpr (Outputs == 1) {
+                    simd::load(part[r][v], row[r] + (v == 1 ? second : offset + v * lanes));
+                }
+                sum[o][r][v] += factor * part[r][v];
+            });
+        };
+        simd::unrolled<Outputs * Vectors>([&](auto i) NN_INLINE_LAMBDA {
+            if constexpr (Channels) {
+                V factor;
+                simd::load(factor, weight + (2 * tap + i) * lanes);
+                add(i, factor);
+            } else {
+                add(i, weight[i / Vectors * depth + tap]);
+            }
+        });
+    }
+    const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
+        simd::unrolled<Outputs * Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
+            constexpr index_t o = i / (Rows * Vectors);
+            constexpr index_t r = i / Vectors % Rows;
+            constexpr index_t v = i % Vectors;
+            f(i, sum[o][r][v], y + o * s.y_output + r * s.y_row + at(v));
+        });
+    };
+    if (valid == (Channels ? 2 * lanes : lanes)) {
+        each([](index_t, const V& vector, T* to) NN_INLINE_LAMBDA { simd::store(vector, to); });
+        return;
+    }
+    alignas(64) T spill[static_cast<std::size_t>(Outputs * Rows * Vectors * lanes)];
+    each([&](index_t i, const V& vector, T*) NN_INLINE_LAMBDA { simd::store(vector, spill + i * lanes); });
+    for (index_t o = 0; o < Outputs; ++o) {
+        for (index_t r = 0; r < Rows; ++r) {
+            const T* const from = spill + (o * Rows + r) * Vectors * lanes;
+            T* const to = y + o * s.y_output + r * s.y_row;
+            if constexpr (Channels) {
+                copy_run<Target>(from, valid, to);
+            } else {
+                for (index_t v = 0; v < Vectors; ++v) {
+                    copy_run<Target>(from + v * lanes, valid, to + at(v));
+                }
+            }
+        }
+    }
+}
+
+/// `Rows` rows at a time of a block; the last ones again where they are not a multiple: the same bits.
+template <class Target, bool Channels, index_t Outputs, index_t Rows, class T>
+NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, index_t rows, index_t columns, T* y) {
+    constexpr index_t lanes = Target::template lanes<T>;
+    constexpr index_t cell = Channels ? 2 * lanes : 1;
+    const index_t pitch = s.columns.size() * cell;
+    for (index_t i = 0; i < rows; i += Rows) {
+        const index_t row = std::min(i, rows - Rows);
+        const T* const cells = s.cells + row * pitch;
+        T* const to = y + row * s.y_row;
+        index_t j = 0;
+        if constexpr (Channels) {
+            for (; j < columns; ++j) {
+                stencil_tile<Target, Channels, 1, Rows, 2>(s, output, cells + j * cell, lanes, s.channels, to + j * s.y_column);
+            }
+        } else {
+            const index_t valid = std::min(columns, lanes);
+            if constexpr (Outputs == 1 && Rows == 1) {
+                for (; j + 8 * lanes <= columns; j += 8 * lanes) {
+                    stencil_tile<Target, Channels, 1, 1, 8>(s, output, cells + j, lanes, valid, to + j);
+                }
+            }
+            for (; j + lanes < columns; j += 2 * lanes) {
+                const index_t gap = std::min(lanes, columns - j - lanes);
+                stencil_tile<Target, Channels, Outputs, Rows, 2>(s, output, cells + j, gap, valid, to + j);
+            }
+            if (j < columns) {
+                j = std::max<index_t>(columns - lanes, 0);
+                stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, cells + j, lanes, valid, to + j);
+            }
+        }
+    }
+}
+
+/// All windows.
+template <class Target, bool Channels, class T>
+NN_INLINE void stencil(const Stencil<T>& s) {
+    for (index_t row = 0; row < s.row.output; row += s.block_rows) {
+        const index_t rows = std::min(s.block_rows, s.row.output - row);
+        for (index_t column = 0; column < s.column.output; column += s.block_columns) {
+            const index_t columns = std::min(s.block_columns, s.column.output - column);
+            gather<Target, Channels>(s, row, rows, column, columns);
+            T* y = s.y + row * s.y_row + column * s.y_column;
+            index_t output = 0;
+            if constexpr (!Channels) {
+                for (; output + 4 <= s.outputs; output += 4, y += 4 * s.y_output) {
+                    stencil_rows<Target, Channels, 4, 1>(s, output, rows, columns, y);
+                }
+            }
+            for (; output < s.outputs; ++output, y += s.y_output) {
+                if (rows >= 7 && divide_up(rows, 7) * 7 <= divide_up(rows, 4) * 4) {
+                    stencil_rows<Target, Channels, 1, 7>(s, output, rows, columns, y);
+                } else if (rows >= 4) {
+                    stencil_rows<Target, Channels, 1, 4>(s, output, rows, columns, y);
+                } else {
+                    stencil_rows<Target, Channels, 1, 1>(s, output, rows, columns, y);
+                }
+            }
+        }
+    }
+}
+
+template <class T>
+void run_stencil(simd::Isa isa, bool over_channels, const Stencil<T>& s) {
+    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+        if (over_channels) {
+            stencil<decltype(target), true>(s);
+        } else {
+            stencil<decltype(target), false>(s);
+        }
+    });
+}
+
+/// Sets how many windows of an image are a block: as many as their cells take 24 KiB, and at least a few vectors.
+template <class T>
+void set_blocks(Stencil<T>& s, index_t lanes, bool channels) {
+    const index_t budget = 24 * 1024 / static_cast<index_t>(sizeof(T)) / (channels ? 2 * lanes : 1);
+    const index_t width = channels ? 1 : lanes;
+    const index_t rows_at_least = std::min<index_t>(s.row.output, 7);
+    s.rows = Slots(s.row, rows_at_least);
+    s.columns = Slots(s.column, std::min(s.column.output, 32 * width));
+
+    const index_t runs = s.planes * s.rows.slots() * s.columns.slots();
+    const index_t unit = width * (s.row.output == 1 ? 8 : 2);
+    const index_t fit = budget / (runs * (rows_at_least + s.rows.most)) - s.columns.most;
+    s.block_columns = std::min(std::max<index_t>(fit / unit, 1) * unit, s.column.output);
+    s.columns.length = std::max(s.block_columns, width) + s.columns.most;
+
+    const index_t high = budget / (runs * s.columns.length) - s.rows.most;
+    s.block_rows = high >= s.row.output ? s.row.output : std::max(high / 7 * 7, rows_at_least);
+    s.rows.length = s.block_rows + s.rows.most;
+}
+
+}  // namespace detail
+
+/// What the lanes of a stencil run over.
+enum class Lanes : unsigned char { none, windows, channels };
+
+/// Whether a group of so many channels and outputs has too few products for panels. Measured on Zen 3, µs by product and by stencil: 3 × 3
+/// of 8 → 16 channels of 14 × 14 18 and 7, 32 → 32 of 28 × 28 247 and 191, 64 → 64 of 56 × 56 3135 and 3122; 7 × 7 of 3 → 64 channels with
+/// stride 2 9646 and 2716; but 1 × 1 of 64 → 8 104 and 146.
+inline bool few_products(index_t channels, index_t outputs, index_t taps) {
+    const index_t pairs = saturating_multiply(channels, outputs);
+    return pairs <= 64 || (taps > 1 && channels <= 64 && pairs <= 1024 && pairs * taps <= 32 * 1024);
+}
+
+/// How `stencil` takes a convolution: lanes over windows where the rows of y are dense, or over the channels of a depthwise one where
+/// these lie side by side; not at all where a product is faster.
+template <class T, std::size_t N>
+Lanes stencil_lanes(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y) {
+    const index_t channels = x.item()[0] / plan.groups;
+    const index_t outputs = y.item()[0] / plan.groups;
+    if (!simd::available<T> || plan.folds || !few_products(channels, outputs, plan.taps())) {
+        return Lanes::none;
+    }
+    const bool rows = y.item_strides()[N] == 1 || y.item()[N] == 1;
+    const bool lines = channels == 1 && outputs == 1 && x.item_strides()[0] == 1 && y.item_strides()[0] == 1;
+    if (lines && (!rows || y.item()[N] == 1)) {
+        return Lanes::channels;
+    }
+    return rows ? Lanes::windows : Lanes::none;
+}
+
+/// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can. Scratch is 24 KiB, or what a few
+/// vectors of windows read, and two indices for each tap; over channels also the weights of a vector of them.
+template <class T, std::size_t N>
+void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const T* weight, const T* bias,
+             const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}) {
+    const bool over_channels = stencil_lanes(plan, x, y) == Lanes::channels;
+    const index_t lanes = tile_of<T>(isa).columns / 2;
+    const index_t cell = over_channels ? 2 * lanes : 1;
+    constexpr std::size_t outer = N > 2 ? N - 2 : 0;
+    const auto frame = workspace.frame();
+
+    detail::Stencil<T> s;
+    const index_t channels = x.item()[0] / plan.groups;
+    s.outputs = y.item()[0] / plan.groups;
+    s.depth = channels * plan.taps();
+    s.column = plan.axes[N - 1];
+    s.x_column = x.item_strides()[N];
+    s.y_column = y.item_strides()[N];
+    s.x_row = 0;
+    s.y_row = 0;
+    if constexpr (N > 1) {
+        s.row = plan.axes[N - 2];
+        s.x_row = x.item_strides()[N - 1];
+        s.y_row = y.item_strides()[N - 1];
+    } else if (over_channels) {  // several windows at a time are rows of one
+        std::swap(s.row, s.column);
+        std::swap(s.x_row, s.x_column);
+        std::swap(s.y_row, s.y_column);
+    }
+    s.y_output = y.item_strides()[0];
+    s.planes = s.depth / (s.row.kernel * s.column.kernel);
+    detail::set_blocks(s, lanes, over_channels);
+    const index_t pitch = s.columns.size() * cell;
+    s.plane = frame.template take<const T*>(s.planes);
+    s.cells = frame.template take<T>(s.planes * s.rows.size() * pitch);
+    s.offsets = frame.template take<index_t>(s.depth);
+    index_t* offset = s.offsets;
+    for (index_t plane = 0; plane < s.planes; ++plane) {
+        for (index_t row = 0; row < s.row.kernel; ++row) {
+            for (index_t column = 0; column < s.column.kernel; ++column) {
+                *offset++ = (plane * s.rows.size() + s.rows.place(row)) * pitch + s.columns.place(column) * cell;
+            }
+        }
+    }
+    T* const start = frame.template take<T>(std::max(s.outputs, index_t{2}) * lanes);
+    T* const factors = over_channels ? frame.template take<T>(s.depth * cell) : nullptr;
+    s.start = start;
+    s.channels = over_channels ? std::min(plan.groups, cell) : 1;
+
+    const bool nowhere = element_count(x.item()) == 0;
+    s.cleared = N < 3 && !nowhere && s.row.mode == PaddingMode::zeros && s.column.mode == PaddingMode::zeros &&
+                s.column.input_dilation == 1 && s.block_rows == s.row.output && s.block_columns == s.column.output;
+    if (s.cleared) {
+        std::fill_n(s.cells, s.planes * s.rows.size() * pitch, T(0));
+    }
+    for (index_t at = 0; at < plan.groups; at += s.channels) {
+        const index_t group = std::min(at, plan.groups - s.channels);
+        const index_t first = group * s.outputs;
+        s.weight = weight + first * s.depth;
+        if (over_channels) {  // the weights and biases of groups side by side
+            std::fill_n(factors, s.depth * cell, T(0));
+            std::fill_n(start, cell, T(0));
+            for (index_t lane = 0; lane < s.channels; ++lane) {
+                for (index_t tap = 0; tap < s.depth; ++tap) {
+                    factors[tap * cell + lane] = s.weight[lane * s.depth + tap];
+                }
+                start[lane] = bias != nullptr ? bias[first + lane] : T(0);
+            }
+            s.weight = factors;
+        } else {
+            for (index_t output = 0; output < s.outputs; ++output) {
+                std::fill_n(start + output * lanes, lanes, bias != nullptr ? bias[first + output] : T(0));
+            }
+        }
+        for (index_t item = 0; item < y.count(); ++item) {
+            const View<const T, N + 1> image = x[item];
+            const View<T, N + 1> result = y[item];
+            std::array<index_t, outer> window{};
+            do {
+                s.y = result.data + group * s.outputs * s.y_output;
+                for (std::size_t axis = 0; axis < outer; ++axis) {
+                    s.y += window[axis] * result.strides[axis + 1];
+                }
+                std::array<index_t, outer> tap{};
+                for (index_t plane = 0; plane < s.planes; ++plane) {
+                    const index_t channel = group * channels + plane / (s.planes / channels);
+                    bool zeros = nowhere;
+                    index_t place = zeros ? 0 : channel * image.strides[0];
+                    for (std::size_t axis = 0; axis < outer; ++axis) {
+                        const index_t cell_of_axis = plan.axes[axis].cell(plan.axes[axis].position(window[axis], tap[axis]));
+                        zeros = zeros || cell_of_axis < 0;
+                        place += zeros ? 0 : cell_of_axis * image.strides[axis + 1];
+                    }
+                    s.plane[plane] = zeros ? nullptr : image.data + place;
+                    detail::advance(tap, [&](std::size_t axis) { return plan.axes[axis].kernel; });
+                }
+                detail::run_stencil(isa, over_channels, s);
+            } while (detail::advance(window, [&](std::size_t axis) { return plan.axes[axis].output; }));
+            if (finish) {
+                finish_all(finish, slice(result, first, s.channels * s.outputs));
+            }
+        }
+    }
+}
+
+}  // namespace nn::inline NN_ABI::kernels
