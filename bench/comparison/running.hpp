@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -42,10 +43,10 @@ struct Running {
     std::function<std::span<const float>()> output;
 };
 
-/// A layer and what it needs besides: the one place that decides how nn is called.
-/// With nn::freeze: return nn::freeze(layer, state…, {.algorithm = …, .input_shape = shape of x}) by form.
-template <class Layer, class... State>
-auto prepare(Layer layer, const Case&, State... state) {
+/// A layer, its state if it has one and the shape of x, as call(x, y, workspace): the one place that decides how nn is called.
+/// To come: nn::freeze(layer, state…, {.algorithm = …, .input_shape = …}) where the form says so.
+template <class Layer, std::size_t R, class... State>
+auto prepare(Layer layer, [[maybe_unused]] Form form, const nn::Shape<R>& /*input_shape*/, State... state) {
     return [layer = std::move(layer), ... state = std::move(state)](const auto& x, auto& y, nn::Workspace& workspace) {
         layer.forward_into(x, state..., y, workspace);
     };
@@ -69,15 +70,18 @@ template <std::size_t In, std::size_t Out, class E = float, class Layer>
 Running run(const Case& on, Layer layer, const nn::LoadOptions& options = {}) {
     auto x = nn::SafetensorsFile(on.folder / "x.safetensors").get<E, In>("x");
     nn::Tensor<float, Out> y;
+    nn::Shape<In> shape{};
+    std::copy(x.shape().begin(), x.shape().end(), shape.begin());
     nn::Sequential file(std::move(layer));  // the names in the file begin with "0."
     const auto path = on.folder / "weights.safetensors";
     if constexpr (requires { file.initial_state(); }) {
         auto state = file.initial_state();
         nn::load_safetensors(path, file, state, options);
-        return running(prepare(std::move(file.template get<0>()), on, std::move(state.template get<0>())), std::move(x), std::move(y));
+        return running(prepare(std::move(file.template get<0>()), on.form, shape, std::move(state.template get<0>())), std::move(x),
+                       std::move(y));
     } else {
         nn::load_safetensors(path, file, options);
-        return running(prepare(std::move(file.template get<0>()), on), std::move(x), std::move(y));
+        return running(prepare(std::move(file.template get<0>()), on.form, shape), std::move(x), std::move(y));
     }
 }
 

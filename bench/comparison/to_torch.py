@@ -13,7 +13,8 @@ def module(layer, arrays):
     """The module in inference, BatchNorm folded into the convolution before it."""
     made = build(layer)
     weights = {module_name(name): torch.from_numpy(array) for name, array in arrays.items()}
-    made.load_state_dict(weights, strict=False)  # num_batches_tracked is not among them
+    misfits = made.load_state_dict(weights, strict=False)
+    assert not misfits.unexpected_keys and all("num_batches_tracked" in key for key in misfits.missing_keys), misfits
     made.eval()
     for each in list(made.modules()):
         if isinstance(getattr(each, "norm", None), torch.nn.BatchNorm2d):
