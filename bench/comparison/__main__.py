@@ -118,7 +118,7 @@ def main(arguments):
         raise SystemExit(f"bench/compare: --threads {options.threads}, expected 1 to {len(allowed)}, the cores that there are")
     cores = allowed[-options.threads :]
 
-    field = [contestants.nn(options.driver, "unfrozen", cores)] + [contestants.peer(name, cores) for name in options.peers]
+    field = [contestants.nn(options.driver, form, cores) for form in ("automatic", "exact", "unfrozen")] + [contestants.peer(name, cores) for name in options.peers]
     try:
         versions = {each.name: each.version() for each in field}
     except contestants.Failed as failure:

@@ -63,4 +63,4 @@ def peer(name, cores):
 
 
 def nn(driver, form, cores):
-    return Contestant("nn" if form == "unfrozen" else f"nn {form}", [driver, form, str(len(cores))], cores)
+    return Contestant("nn" if form == "automatic" else f"nn {form}", [driver, form, str(len(cores))], cores)

@@ -20,14 +20,20 @@
 
 namespace comparison {
 
-/// Which form of a layer is run. Frozen ones come with nn::freeze.
-enum class Form { unfrozen };
+/// Which form of a layer is run: itself, or frozen with either algorithm.
+enum class Form { unfrozen, exact, automatic };
 
 inline Form form_named(std::string_view name) {
     if (name == "unfrozen") {
         return Form::unfrozen;
     }
-    throw std::invalid_argument("no form " + std::string(name) + ", only unfrozen");
+    if (name == "exact") {
+        return Form::exact;
+    }
+    if (name == "automatic") {
+        return Form::automatic;
+    }
+    throw std::invalid_argument("no form " + std::string(name) + ", only unfrozen, exact and automatic");
 }
 
 /// A case, as the folder that `bench/compare` writes describes it.
@@ -43,19 +49,27 @@ struct Running {
     std::function<std::span<const float>()> output;
 };
 
-/// A layer, its state if it has one and the shape of x, as call(x, y, workspace): the one place that decides how nn is called.
-/// To come: nn::freeze(layer, state…, {.algorithm = …, .input_shape = …}) where the form says so.
-template <class Layer, std::size_t R, class... State>
-auto prepare(Layer layer, [[maybe_unused]] Form form, const nn::Shape<R>& /*input_shape*/, State... state) {
-    return [layer = std::move(layer), ... state = std::move(state)](const auto& x, auto& y, nn::Workspace& workspace) {
-        layer.forward_into(x, state..., y, workspace);
+template <class X, class Y>
+using Call = std::function<void(const X& x, Y& y, nn::Workspace& workspace)>;
+
+/// A layer, and its state if it has one, as a call: the one place that decides how nn is called.
+template <class X, class Y, class Layer, class... State>
+Call<X, Y> prepare(Layer layer, Form form, State... state) {
+    if (form == Form::unfrozen) {
+        return [layer = std::move(layer), ... state = std::move(state)](const X& x, Y& y, nn::Workspace& workspace) {
+            layer.forward_into(x, state..., y, workspace);
+        };
+    }
+    const auto algorithm = form == Form::exact ? nn::ConvAlgorithm::exact : nn::ConvAlgorithm::automatic;
+    return [frozen = nn::freeze(layer, state..., {.algorithm = algorithm})](const X& x, Y& y, nn::Workspace& workspace) {
+        frozen.forward_into(x, y, workspace);
     };
 }
 
-template <class F, class X, class Y>
-Running running(F call, X x, Y y) {
+template <class X, class Y>
+Running running(Call<X, Y> call, X x, Y y) {
     struct Held {
-        F call;
+        Call<X, Y> call;
         X x;
         Y y;
         nn::Workspace workspace{};
@@ -68,20 +82,19 @@ Running running(F call, X x, Y y) {
 /// The layer with the weights of the case, ready for inputs of E and rank In and outputs of rank Out.
 template <std::size_t In, std::size_t Out, class E = float, class Layer>
 Running run(const Case& on, Layer layer, const nn::LoadOptions& options = {}) {
+    using X = nn::Tensor<E, In>;
+    using Y = nn::Tensor<float, Out>;
     auto x = nn::SafetensorsFile(on.folder / "x.safetensors").get<E, In>("x");
-    nn::Tensor<float, Out> y;
-    nn::Shape<In> shape{};
-    std::copy(x.shape().begin(), x.shape().end(), shape.begin());
     nn::Sequential file(std::move(layer));  // the names in the file begin with "0."
     const auto path = on.folder / "weights.safetensors";
     if constexpr (requires { file.initial_state(); }) {
         auto state = file.initial_state();
         nn::load_safetensors(path, file, state, options);
-        return running(prepare(std::move(file.template get<0>()), on.form, shape, std::move(state.template get<0>())), std::move(x),
-                       std::move(y));
+        return running<X, Y>(prepare<X, Y>(std::move(file.template get<0>()), on.form, std::move(state.template get<0>())), std::move(x),
+                             {});
     } else {
         nn::load_safetensors(path, file, options);
-        return running(prepare(std::move(file.template get<0>()), on.form, shape), std::move(x), std::move(y));
+        return running<X, Y>(prepare<X, Y>(std::move(file.template get<0>()), on.form), std::move(x), {});
     }
 }
 
