@@ -206,6 +206,7 @@ int main(int count, char** arguments) {
         std::cerr << "driver FORM THREADS\n";
         return 2;
     }
+    threads(std::stol(arguments[2]));
     Running running;
     for (std::string line; std::getline(std::cin, line);) {
         const std::size_t space = line.find(' ');
@@ -213,9 +214,6 @@ int main(int count, char** arguments) {
         const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
         try {
             const Form form = form_named(arguments[1]);
-            if (std::string_view(arguments[2]) != "1") {
-                throw std::invalid_argument("nn has no threads yet");
-            }
             std::string answer;
             if (word == "version") {
                 answer = std::to_string(NN_VERSION_MAJOR) + "." + std::to_string(NN_VERSION_MINOR) + "." + std::to_string(NN_VERSION_PATCH);

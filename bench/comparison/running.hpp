@@ -4,6 +4,7 @@
 #include <nn/io/convert.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
+#include <nn/threads.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -49,6 +50,12 @@ struct Running {
     std::function<std::span<const float>()> output;
 };
 
+/// The threads of every call; `count` at the first call, which is main's.
+inline nn::ThreadPool& threads(nn::index_t count = 1) {
+    static nn::ThreadPool pool(count);
+    return pool;
+}
+
 template <class X, class Y>
 using Call = std::function<void(const X& x, Y& y, nn::Workspace& workspace)>;
 
@@ -72,7 +79,7 @@ Running running(Call<X, Y> call, X x, Y y) {
         Call<X, Y> call;
         X x;
         Y y;
-        nn::Workspace workspace{};
+        nn::Workspace workspace{threads()};
     };
     const auto held = std::make_shared<Held>(Held{std::move(call), std::move(x), std::move(y)});
     return {[held] { held->call(held->x, held->y, held->workspace); },
