@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 #include <nn/layers/conv.hpp>
+#include <nn/layers/conv_transpose.hpp>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@
 #include "support/catch.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
+#include "support/tensors.hpp"
 
 namespace {
 
@@ -46,6 +48,19 @@ Numbers shape_of(const Tensor<T, R>& tensor) {
 }
 
 // ---- golden: semantics.md 1.7 and 1.8 ----
+
+TEMPLATE_TEST_CASE("Conv: pads that crop one side and fill the other", "", float, double) {
+    // Without its first row and its first two columns x is [7 8; 11 12]; a row of zeros below it, two columns of zeros beside it, and sums
+    // over 2 × 2. JAX's float32 convolutions read beside the image here (jaxlib 0.10.2 on the CPU); its float64 ones give this.
+    const nn::Conv2d<TestType> conv(
+        {.in_channels = 1, .out_channels = 1, .kernel_size = 2, .padding = {{-1, 1}, {-2, 2}}, .use_bias = false}, {{{{1, 1}, {1, 1}}}});
+    const nn::Tensor<TestType, 3> x{{{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}}};
+    CHECK(nn::test::values_of(conv(x)) == std::vector<TestType>{38, 20, 0, 23, 12, 0});
+    // The same as a transposed convolution: p = d·(K − 1) − pad, its kernel read as it lies.
+    const nn::ConvTranspose2d<TestType> transposed(
+        {.in_channels = 1, .out_channels = 1, .kernel_size = 2, .padding = {{2, 0}, {3, -1}}, .use_bias = false}, {{{{1, 1}, {1, 1}}}});
+    CHECK(nn::test::values_of(transposed(x)) == std::vector<TestType>{38, 20, 0, 23, 12, 0});
+}
 
 TEST_CASE("Conv: the literal values of Equinox's tests") {
     const Conv1d<float> one({.in_channels = 1, .out_channels = 3, .kernel_size = 3, .padding = 1}, arange<float, 3>({3, 1, 3}, 0),

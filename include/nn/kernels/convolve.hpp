@@ -6,7 +6,7 @@
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/conv.hpp>
-#include <nn/kernels/depthwise.hpp>
+#include <nn/kernels/stencil.hpp>
 
 namespace nn::inline NN_ABI::kernels {
 

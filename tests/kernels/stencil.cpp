@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include <nn/kernels/depthwise.hpp>
+#include <nn/kernels/stencil.hpp>
 
 #include <array>
 #include <cstdint>
@@ -179,15 +179,14 @@ void check_any(std::uint64_t seed, int count) {
 }
 
 #if NN_SIMD
-TEST_CASE("depthwise: any convolution with few channels in a group is the sum of its definition, and the product's to the bit, in floats") {
+TEST_CASE("stencil: any convolution with few channels in a group is the sum of its definition, and the product's to the bit, in floats") {
     check_any<float>(1, 200);
 }
-TEST_CASE(
-    "depthwise: any convolution with few channels in a group is the sum of its definition, and the product's to the bit, in doubles") {
+TEST_CASE("stencil: any convolution with few channels in a group is the sum of its definition, and the product's to the bit, in doubles") {
     check_any<double>(2, 100);
 }
 
-TEST_CASE("depthwise: scratch memory does not grow with the image") {
+TEST_CASE("stencil: scratch memory does not grow with the image") {
     std::vector<float> weight(9, 1.0F);
     const auto held = [&](index_t height, index_t width, index_t dilation) {
         const ConvOptions<2> options{
