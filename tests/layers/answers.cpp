@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What other libraries answer to the same configurations, in their own layouts, and nn in its: answers_*_expected.txt, by
-// tests/reference/generate.py. A line is a request of support/answers.hpp, a bar, and name and numbers of each array of the answer.
+// tests/reference/generate.py. A line is a request of support/answers.hpp, a bar, and name and numbers of each array of the answer. Each is
+// asked of the layer, of its frozen form, and of the layer with elements that lie apart.
 
 #include "support/answers.hpp"
 
@@ -46,14 +47,16 @@ private:
 
 /// Checks every line of a library's file; they are of these layers.
 void check_library(const std::string& library, std::size_t count, const std::set<std::string>& layers) {
+    const std::string form = GENERATE("called", "frozen", "apart");
     const auto lines = nn::test::golden_lines("layers/answers_" + library + "_expected.txt");
     CHECK(lines.size() == count);
     std::set<std::string> seen;
     for (const std::string& text : lines) {
         const std::size_t bar = text.find(" | ");
-        CAPTURE(text.substr(0, bar));
         REQUIRE(bar != std::string::npos);
-        const Request request(text.substr(0, bar), Fill());
+        const std::string configuration = text.substr(0, bar) + " form=" + form;
+        CAPTURE(configuration);
+        const Request request(configuration, Fill());
         seen.insert(request.layer);
         Answer<double> answer;
         nn::test::answer_request(request, answer);

@@ -5,9 +5,12 @@
 
 #include <nn/nn.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -16,6 +19,8 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <xtensor/xstrided_view.hpp>
 
 namespace nn::test {
 
@@ -182,6 +187,58 @@ void with_axes(const Request& request, const auto& f) {
     }
 }
 
+/// Room for an array whose elements are every second along every axis: no two lie side by side, and no two axes are one.
+template <class T>
+class Apart {
+public:
+    explicit Apart(const auto& shape) : cells_(xt::xarray<T, xt::layout_type::row_major>::from_shape(doubled(shape))) {
+        for (const std::size_t extent : shape) {
+            slices_.push_back(xt::range(1, static_cast<std::ptrdiff_t>(2 * extent + 1), 2));
+        }
+        cells_.fill(std::numeric_limits<T>::quiet_NaN());
+    }
+    auto view() { return xt::strided_view(cells_, slices_); }
+
+private:
+    static std::vector<std::size_t> doubled(const auto& shape) {
+        std::vector<std::size_t> result;
+        for (const std::size_t extent : shape) {
+            result.push_back(2 * extent + 1);
+        }
+        return result;
+    }
+
+    xt::xarray<T, xt::layout_type::row_major> cells_;
+    xt::xstrided_slice_vector slices_;
+};
+
+/// Adds what a stateless layer answers to x in the request's `form`: called, which is the default; frozen, without other sums; or from
+/// and into memory whose elements lie `apart`.
+template <class T>
+void add_output(const Request& request, Answer<T>& answer, const auto& layer) {
+    const auto x = request.array<T>("x");
+    const std::string form = request.word("form", "called");
+    if (form == "frozen") {
+        const auto frozen = nn::freeze(layer, nn::FreezeOptions{.algorithm = nn::ConvAlgorithm::exact});
+        answer.add("y", answer.of([&] { return frozen(x); }));
+    } else if (form == "apart") {
+        Apart<T> from(x.shape());
+        auto source = from.view();
+        std::copy(x.begin(), x.end(), source.begin());  // xtensor 0.24 assigns through a temporary of another rank
+        auto y = layer(x);                              // its shape
+        Apart<T> to(y.shape());
+        nn::Workspace workspace;
+        auto target = to.view();
+        answer.of([&] { return layer.forward_into(source, target, workspace), 0; });
+        std::copy(target.begin(), target.end(), y.begin());
+        answer.add("y", y);
+    } else if (form == "called") {
+        answer.add("y", answer.of([&] { return layer(x); }));
+    } else {
+        throw std::runtime_error("request: no form " + form);
+    }
+}
+
 template <template <std::size_t> class Options, std::size_t N>
 void read_conv(const Request& request, Options<N>& options) {
     const std::map<std::string, nn::PaddingMode> modes{{"zeros", nn::PaddingMode::zeros},
@@ -212,11 +269,7 @@ nn::Conv<T, N> read_conv_layer(const Request& request) {
 
 template <class T>
 void conv(const Request& request, Answer<T>& answer) {
-    with_axes(request, [&](auto axes) {
-        const auto layer = read_conv_layer<T, axes()>(request);
-        const auto x = request.array<T>("x");
-        answer.add("y", answer.of([&] { return layer(x); }));
-    });
+    with_axes(request, [&](auto axes) { add_output(request, answer, read_conv_layer<T, axes()>(request)); });
 }
 
 template <class T>
@@ -230,8 +283,7 @@ void conv_transpose(const Request& request, Answer<T>& answer) {
         options.flip_kernel = request.flag("flip_kernel", false);
         nn::ConvTranspose<T, N> layer(options, request.tensor<T, N + 2>("weight"), request.optional<T, 1>("bias"));
         layer.weight_mask = request.optional<T, N + 2>("weight_mask");
-        const auto x = request.array<T>("x");
-        answer.add("y", answer.of([&] { return layer(x); }));
+        add_output(request, answer, layer);
     });
 }
 
@@ -302,13 +354,15 @@ void conv_norm_activation(const Request& request, Answer<T>& answer) {
                 state.norm.running_var = request.tensor<T, 1>("running_var");
                 if (request.flag("training", false)) {
                     answer.add("y", answer.of([&] { return block(x, state, nn::training()); }));
+                } else if (request.word("form") == "frozen") {
+                    add_output(request, answer, nn::freeze(block, state, nn::FreezeOptions{.algorithm = nn::ConvAlgorithm::exact}));
                 } else {
                     answer.add("y", answer.of([&] { return block(x, state); }));
                 }
                 answer.add("running_mean", state.norm.running_mean);
                 answer.add("running_var", state.norm.running_var);
             } else {
-                answer.add("y", answer.of([&] { return block(x); }));
+                add_output(request, answer, block);
             }
         };
         const auto with_norm = [&](const auto& norm) {
@@ -341,14 +395,13 @@ template <class T, template <class, std::size_t> class Layer>
 void layer_norm(const Request& request, Answer<T>& answer) {
     with_axes(request, [&](auto axes) {
         constexpr std::size_t R = axes();
-        const auto x = request.array<T>("x");
         Layer<T, R> layer({.shape = request.per_axis<R>("shape", 1),
                            .eps = request.real("eps", 1e-5),
                            .use_weight = request.has_array("scale"),
                            .use_bias = request.has_array("shift")});
         layer.weight = request.optional<T, R>("scale");
         layer.bias = request.optional<T, R>("shift");
-        answer.add("y", answer.of([&] { return layer(x); }));
+        add_output(request, answer, layer);
     });
 }
 
@@ -368,8 +421,7 @@ void group_norm(const Request& request, Answer<T>& answer) {
                                         .layout = request.layout()});
         layer.weight = request.optional<T, 1>("scale");
         layer.bias = request.optional<T, 1>("shift");
-        const auto x = request.array<T>("x");
-        answer.add("y", answer.of([&] { return layer(x); }));
+        add_output(request, answer, layer);
     };
     if (request.integer("axes") == 0) {
         run(std::integral_constant<std::size_t, 0>());
@@ -381,18 +433,22 @@ void group_norm(const Request& request, Answer<T>& answer) {
 template <class T>
 void local_response_norm(const Request& request, Answer<T>& answer) {
     with_axes(request, [&](auto axes) {
-        const nn::LocalResponseNorm<T, axes()> layer({.size = request.integer("size", 5),
-                                                      .alpha = request.real("alpha", 1e-4),
-                                                      .beta = request.real("beta", 0.75),
-                                                      .k = request.real("k", 2)});
-        const auto x = request.array<T>("x");
-        answer.add("y", answer.of([&] { return layer(x); }));
+        add_output(request, answer,
+                   nn::LocalResponseNorm<T, axes()>({.size = request.integer("size", 5),
+                                                     .alpha = request.real("alpha", 1e-4),
+                                                     .beta = request.real("beta", 0.75),
+                                                     .k = request.real("k", 2)}));
     });
 }
 
 /// From a state, with resets if there are any.
 template <class T>
 void run_recurrent(const Request& request, Answer<T>& answer, const auto& layer, auto& state) {
+    if constexpr (requires { layer.weight_hh; }) {
+        if (request.word("form") == "frozen") {
+            return run_recurrent(request, answer, nn::freeze(layer), state);
+        }
+    }
     const auto x = request.array<T>("x");
     if (request.has_array("resets")) {
         const auto resets = request.array<bool>("resets");
@@ -474,12 +530,11 @@ void embed(const Request& request, Answer<T>& answer) {
 
 template <class T>
 void linear(const Request& request, Answer<T>& answer) {
-    const nn::Linear<T> layer({.in_features = request.integer("in_features"),
-                               .out_features = request.integer("out_features"),
-                               .use_bias = request.has_array("bias")},
-                              request.tensor<T, 2>("weight"), request.optional<T, 1>("bias"));
-    const auto x = request.array<T>("x");
-    answer.add("y", answer.of([&] { return layer(x); }));
+    add_output(request, answer,
+               nn::Linear<T>({.in_features = request.integer("in_features"),
+                              .out_features = request.integer("out_features"),
+                              .use_bias = request.has_array("bias")},
+                             request.tensor<T, 2>("weight"), request.optional<T, 1>("bias")));
 }
 
 template <class T>
@@ -492,11 +547,14 @@ void pool(const Request& request, Answer<T>& answer) {
                                          .count_padding = request.flag("count_padding", false),
                                          .ceil_mode = request.flag("ceil_mode", false),
                                          .layout = request.layout()};
-        const auto x = request.array<T>("x");
         const std::string kind = request.word("kind");
-        answer.add("y", answer.of([&] {
-            return kind == "max" ? nn::max_pool(x, options) : kind == "min" ? nn::min_pool(x, options) : nn::avg_pool(x, options);
-        }));
+        if (kind == "max") {
+            add_output(request, answer, nn::MaxPool<N>(options));
+        } else if (kind == "min") {
+            add_output(request, answer, nn::MinPool<N>(options));
+        } else {
+            add_output(request, answer, nn::AvgPool<N>(options));
+        }
     });
 }
 
@@ -506,10 +564,11 @@ void adaptive_pool(const Request& request, Answer<T>& answer) {
         constexpr std::size_t N = axes();
         const nn::AdaptivePoolOptions<N> options{
             .output_size = request.per_axis<N>("output_size", 1), .windows = nn::AdaptiveWindows::equinox, .layout = request.layout()};
-        const auto x = request.array<T>("x");
-        answer.add("y", answer.of([&] {
-            return request.word("kind") == "max" ? nn::AdaptiveMaxPool<N>(options)(x) : nn::AdaptiveAvgPool<N>(options)(x);
-        }));
+        if (request.word("kind") == "max") {
+            add_output(request, answer, nn::AdaptiveMaxPool<N>(options));
+        } else {
+            add_output(request, answer, nn::AdaptiveAvgPool<N>(options));
+        }
     });
 }
 

@@ -38,6 +38,11 @@ def common(draw):
     return {"dtype": draw.pick("float32", "float32", "float64"), "values": draw.pick("normal", "normal", "normal", "integers")}
 
 
+def form(draw):
+    """How nn is asked: the layer, its frozen form, or the layer with x and y whose elements lie apart."""
+    return {"form": draw.pick("called", "called", "frozen", "apart")}
+
+
 def batch(draw, most_axes=3, least=1):
     """Leading axes; now and then an empty one."""
     axes = [draw.upto(3) for _ in range(draw.flat(0, most_axes))]
@@ -64,6 +69,7 @@ def windows(draw):
         "dilation": draw.per_axis(axes, 3, p=0.4),
         "extent": extent,
         "bias": draw.chance(0.6),
+        **form(draw),
         **common(draw),
     }
 
@@ -92,6 +98,7 @@ def layer_norm(draw):
         "scale": draw.chance(0.7),
         "shift": draw.chance(0.7),
         **shifted(draw),
+        **form(draw),
         **common(draw),
     }
 
@@ -108,6 +115,7 @@ def group_norm(draw):
         "scale": affine,
         "shift": affine,
         **shifted(draw),
+        **form(draw),
         **common(draw),
     }
 
@@ -137,12 +145,14 @@ def recurrent(draw):
         "input_size": draw.upto(20),
         "hidden_size": draw.upto(20),
         "bias": True,
+        "form": draw.pick("called", "called", "frozen"),
         **common(draw),
     }
 
 
 def linear(draw):
-    return {"batch": batch(draw), "in": draw.upto(40), "out": draw.upto(40), "bias": draw.chance(0.6), **common(draw)}
+    c = {"batch": batch(draw), "in": draw.upto(40), "out": draw.upto(40), "bias": draw.chance(0.6), **form(draw), **common(draw)}
+    return {**c, "form": "views"} if c["bias"] and draw.chance(0.2) else c
 
 
 def embed(draw):
@@ -156,6 +166,7 @@ def pooled(draw):
         "axes": axes,
         "channels": draw.upto(4),
         "extent": [draw.flat(1, {1: 24, 2: 9, 3: 6}[axes]) for _ in range(axes)],
+        **form(draw),
         **common(draw),
     }
 
@@ -188,7 +199,7 @@ def softmax(draw):
 
 
 def activation(draw, names):
-    c = {"batch": batch(draw, least=0), "activation": draw.pick(*names), **wide(draw), **common(draw)}
+    c = {"batch": batch(draw, least=0), "activation": draw.pick(*names), **wide(draw), **form(draw), **common(draw)}
     if c["batch"] and draw.chance(0.5):
         c["batch"][-1] = draw.flat(4, 60)
     if c["activation"] == "leaky_relu":
@@ -208,7 +219,7 @@ def sequential(draw, residual=False):
     c = {"batch": batch(draw), "in": draw.upto(30), "hidden": draw.upto(30), "out": draw.upto(30), "bias": draw.chance(0.7)}
     if residual:
         c["out"] = c["in"]
-    return {**c, "activation": draw.pick("identity", "relu", "silu", "tanh"), **common(draw)}
+    return {**c, "activation": draw.pick("identity", "relu", "silu", "tanh"), **form(draw), **common(draw)}
 
 
 def bidirectional(draw):

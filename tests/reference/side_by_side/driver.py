@@ -55,6 +55,21 @@ class Driver:
         return np.frombuffer(self.process.stdout.read(count * np.dtype(dtype).itemsize), dtype)
 
 
+def other_machines(frames):
+    """Whether a block runs on other machines alone, whatever is asked: it is of what simd::run compiles, or of a call there, for an
+    instruction set that this machine does not choose. `frames` are (function, file:line), innermost first."""
+    features = pathlib.Path("/proc/cpuinfo").read_text()
+    chosen = "on_avx512" if "avx512dq" in features else "on_avx2" if "avx2" in features else "f(Baseline())"
+    for depth, (function, _) in enumerate(frames):
+        if "on_avx" in function:
+            return chosen not in function
+        if "4simd3run" in function and depth > 0:  # inlined there: what the flags allow
+            return chosen != "f(Baseline())"
+    file, number = frames[0][1].split(":")
+    text = pathlib.Path(file).read_text().splitlines()[int(number) - 1]
+    return ("detail::on_avx" in text or "f(Baseline())" in text) and chosen not in text
+
+
 def kernel_blocks(driver):
     """{address: "file:line"} of every basic block of the kernels in the program `driver`. Kept beside it."""
     kept = pathlib.Path(driver + ".blocks")
@@ -69,12 +84,18 @@ def kernel_blocks(driver):
             if (after := re.match(r" *([0-9a-f]+):", code)) and "<_Unwind_Resume" not in code.split("\n\n")[0]
         ]
         lines = subprocess.run(
-            ["addr2line", "-e", driver], input="\n".join(call for call, _ in calls), capture_output=True, text=True, check=True
-        ).stdout.splitlines()
+            ["addr2line", "-a", "-f", "-i", "-e", driver],
+            input="\n".join(call for call, _ in calls),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         found = []
-        for (_, after), line in zip(calls, lines):
-            place = line.split(" ")[0]
-            if KERNELS in place:
+        for (_, after), chain in zip(calls, re.split(r"^0x[0-9a-f]+\n", lines, flags=re.M)[1:]):
+            words = [line.split(" ")[0] for line in chain.splitlines()]
+            frames = list(zip(words[::2], words[1::2]))
+            place = frames[0][1]
+            if KERNELS in place and not other_machines(frames):
                 found.append(f"{after} {place.split(KERNELS)[1]}")
         kept.write_text("\n".join(found))
     return {int(word[0], 16): word[1] for word in (line.split() for line in kept.read_text().splitlines())}

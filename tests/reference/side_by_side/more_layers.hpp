@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "support/answers.hpp"
 
@@ -31,9 +32,8 @@ void with_some_activation(const Request& request, const auto& f) {
 
 template <class T>
 void activation(const Request& request, Answer<T>& answer) {
-    const auto x = request.array<T>("x");
     with_activation(
-        request, [&](const auto& layer) { answer.add("y", answer.of([&] { return layer(x); })); }, nn::identity, nn::relu, nn::relu6,
+        request, [&](const auto& layer) { add_output(request, answer, layer); }, nn::identity, nn::relu, nn::relu6,
         nn::LeakyRelu{{.negative_slope = request.real("negative_slope", 0.01)}}, nn::Elu{{.alpha = request.real("alpha", 1)}}, nn::selu,
         nn::gelu, nn::gelu_tanh, nn::sigmoid, nn::log_sigmoid, nn::hard_sigmoid, nn::tanh, nn::hard_tanh, nn::silu, nn::hard_silu,
         nn::softplus, nn::softsign, nn::mish);
@@ -44,6 +44,34 @@ void softmax(const Request& request, Answer<T>& answer) {
     const auto x = request.array<T>("x");
     const bool logarithm = request.flag("logarithm", false);
     answer.add("y", answer.of([&] { return logarithm ? nn::log_softmax(x) : nn::softmax(x); }));
+}
+
+/// Through nn::ops, which take the elements of a bias apart as well; a layer keeps them together.
+template <class T>
+void linear_of_views(const Request& request, Answer<T>& answer) {
+    const auto x = request.array<T>("x");
+    const auto weight = request.tensor<T, 2>("weight");
+    const auto given = request.tensor<T, 1>("bias");
+    std::vector<T> cells(2 * given.size());
+    for (std::size_t o = 0; o < given.size(); ++o) {
+        cells[2 * o] = given(o);
+    }
+    auto y = xt::xarray<T, xt::layout_type::row_major>::from_shape(x.shape());
+    auto shape = y.shape();
+    shape.back() = given.size();
+    y.resize(shape);
+    const auto batch = [](auto& array, auto* data, auto& extents, auto& strides) {
+        extents.assign(array.shape().begin(), array.shape().end());
+        strides.assign(array.strides().begin(), array.strides().end());
+        return nn::Batch<std::remove_pointer_t<decltype(data)>, 1>(data, extents, strides);
+    };
+    Values x_shape, x_strides, y_shape, y_strides;
+    const auto from = batch(x, x.data(), x_shape, x_strides);
+    const auto to = batch(y, y.data(), y_shape, y_strides);
+    const nn::View<const T, 1> bias{cells.data(), {static_cast<index_t>(given.size())}, {2}};
+    nn::Workspace workspace;
+    answer.of([&] { return nn::ops::linear<T>(from, nn::view_of(weight), bias, to, workspace), 0; });
+    answer.add("y", y);
 }
 
 /// In inference, or in training.
@@ -60,10 +88,11 @@ template <class T>
 void global_pool(const Request& request, Answer<T>& answer) {
     with_axes(request, [&](auto axes) {
         const nn::GlobalPoolOptions options{.layout = request.layout()};
-        const auto x = request.array<T>("x");
-        const bool largest = request.word("kind") == "max";
-        answer.add("y",
-                   answer.of([&] { return largest ? nn::global_max_pool<axes()>(x, options) : nn::global_avg_pool<axes()>(x, options); }));
+        if (request.word("kind") == "max") {
+            add_output(request, answer, nn::GlobalMaxPool<axes()>(options));
+        } else {
+            add_output(request, answer, nn::GlobalAvgPool<axes()>(options));
+        }
     });
 }
 
@@ -76,14 +105,12 @@ void sequential(const Request& request, Answer<T>& answer) {
             {.in_features = request.integer(in), .out_features = request.integer(out), .use_bias = request.has_array(bias)},
             request.tensor<T, 2>(std::string("weight") + number), request.optional<T, 1>(bias));
     };
-    const auto x = request.array<T>("x");
     with_some_activation(request, [&](const auto& layer) {
         const nn::Sequential net(linear("0", "in", "hidden"), layer, linear("2", "hidden", "out"));
         if (request.flag("residual", false)) {
-            const nn::Residual around(net);
-            answer.add("y", answer.of([&] { return around(x); }));
+            add_output(request, answer, nn::Residual(net));
         } else {
-            answer.add("y", answer.of([&] { return net(x); }));
+            add_output(request, answer, net);
         }
     });
 }
@@ -109,6 +136,7 @@ void bidirectional(const Request& request, Answer<T>& answer) {
         }
     };
     const auto x = request.array<T>("x");
+    const auto form = [&](const auto& net, const auto& f) { request.word("form") == "frozen" ? f(nn::freeze(net)) : f(net); };
     const auto each_array = [](const std::string& prefix, auto& state, const auto& f) {
         f(prefix + "hidden", state.hidden);
         if constexpr (requires { state.cell; }) {
@@ -129,14 +157,14 @@ void bidirectional(const Request& request, Answer<T>& answer) {
             const auto net = both(type, "0");
             auto state = net.initial_state(0);
             each("0", state, take);
-            answer.add("y", answer.of([&] { return net(x, state); }));
+            form(net, [&](const auto& formed) { answer.add("y", answer.of([&] { return formed(x, state); })); });
             each("0", state, give);
         } else {
             const nn::Sequential net(both(type, "0"), both(type, "1"));
             auto state = net.initial_state(0);
             each("0", state.template get<0>(), take);
             each("1", state.template get<1>(), take);
-            answer.add("y", answer.of([&] { return net(x, state); }));
+            form(net, [&](const auto& formed) { answer.add("y", answer.of([&] { return formed(x, state); })); });
             each("0", state.template get<0>(), give);
             each("1", state.template get<1>(), give);
         }
@@ -152,6 +180,9 @@ void answer_driver_request(const Request& request, Answer<T>& answer) {
     static const std::map<std::string, void (*)(const Request&, Answer<T>&)> layers{
         {"activation", answers::activation<T>},   {"bidirectional", answers::bidirectional<T>}, {"dropout", answers::dropout<T>},
         {"global_pool", answers::global_pool<T>}, {"sequential", answers::sequential<T>},       {"softmax", answers::softmax<T>}};
+    if (request.layer == "linear" && request.word("form") == "views" && request.has_array("bias")) {
+        return answers::linear_of_views(request, answer);
+    }
     const auto found = layers.find(request.layer);
     found == layers.end() ? answer_request(request, answer) : found->second(request, answer);
 }

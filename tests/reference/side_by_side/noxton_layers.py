@@ -123,6 +123,7 @@ class ConvNormActivation(equinox_layers.Conv):
         c["eps"] = draw.pick(1e-5, 1e-3)
         if c["norm"] == "batch":
             c["momentum"], c["training"] = draw.pick(0.1, 0.5), draw.chance(0.4)
+            c["form"] = draw.pick("called", "frozen") if not c["training"] else "called"
         return c
 
     def arrays(self, c, draw):

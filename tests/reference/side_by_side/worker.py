@@ -33,6 +33,11 @@ class Pair:
         arrays = self.layer.arrays(config, draw.Draw(*seed))
         return {name: np.asarray(each, config["dtype"]).astype(float) if each.dtype.kind == "f" else each for name, each in arrays.items()}
 
+    def answer(self, config, arrays):
+        """nn's, in the form that the configuration names."""
+        words = {**self.layer.words(config), "form": config.get("form", "called")}
+        return self.driver.ask(self.layer.name, words, arrays, config["dtype"])
+
     def compare(self, config, seed):
         """None, or how the two differ; and the largest difference as a part of the bound."""
         try:
@@ -43,7 +48,7 @@ class Pair:
             raise
         except Exception as error:
             raise Refused(f"{type(error).__name__}: {str(error)[:200]}") from error
-        answered = self.driver.ask(self.layer.name, self.layer.words(config), arrays, config["dtype"])
+        answered = self.answer(config, arrays)
         if isinstance(answered, str):
             if answered.startswith("request: "):
                 sys.exit(f"{answered}\n{self.layer.name} {config}")
@@ -146,7 +151,7 @@ class Worker:
             if wanted is not None and not wanted.get(kind):
                 continue
             if wanted is not None and "" not in wanted[kind]:
-                pair.driver.ask(pair.layer.name, pair.layer.words(config), pair.arrays(config, values), config["dtype"])
+                pair.answer(config, pair.arrays(config, values))
                 if self.lines().isdisjoint(wanted[kind]):
                     continue
             try:
