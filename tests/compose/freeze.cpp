@@ -137,6 +137,65 @@ TEMPLATE_TEST_CASE("freeze: a convolution keeps every bit, with a mask, and with
     }
 }
 
+TEST_CASE("freeze: automatic may round otherwise, exact does not", "[freeze]") {
+    Random random(11);
+    for (const index_t dilation : {1, 2}) {
+        const auto conv = filled(
+            random, Conv2d<float>({.in_channels = 40, .out_channels = 48, .kernel_size = 3, .padding = 1, .dilation = dilation}, no_init));
+        const auto x = noise<float, 4>({2, 40, 17, 23});
+        const auto expected = conv(x);
+        CHECK(identical(freeze(conv, {.algorithm = ConvAlgorithm::exact})(x), expected));
+        // (24 + C / 2)·ε·Σ|x·w|, and |x·w| < 1
+        constexpr double bound = (24 + 20) * 1.2e-7 * (40 * 9 + 1);
+        const auto winograd = freeze(conv)(x);
+        CHECK(near(winograd, expected, bound));
+        CHECK(!identical(winograd, expected));  // it is another algorithm
+        CHECK(identical(freeze(Sequential(conv, relu))(x), relu(winograd)));
+    }
+}
+
+TEST_CASE("freeze: with the shape of x a convolution keeps one form, which takes every shape", "[freeze]") {
+    Random random(12);
+    const auto conv = filled(random, Conv2d<float>({.in_channels = 32, .out_channels = 48, .kernel_size = 3, .padding = 1}, no_init));
+    constexpr std::size_t plain = 32 * 48 * 9 * sizeof(float);
+    const auto within = [](std::size_t size, double weights) {
+        return size >= static_cast<std::size_t>(weights * plain) && size <= static_cast<std::size_t>(1.2 * weights * plain);
+    };
+    const auto any = freeze(conv);
+    const auto exact = freeze(conv, {.algorithm = ConvAlgorithm::exact});
+    const auto large = freeze(conv, {.input_shape = {1, 32, 56, 56}});  // F(4 × 4): 36 products for 9
+    const auto small = freeze(conv, {.input_shape = {1, 32, 4, 4}});    // F(2 × 2): 16
+    const auto tiny = freeze(conv, {.input_shape = {32, 2, 2}});        // the product
+    CHECK(within(any.size_in_bytes(), 5));
+    CHECK(within(exact.size_in_bytes(), 1));
+    CHECK(within(large.size_in_bytes(), 4));
+    CHECK(within(small.size_in_bytes(), 16.0 / 9));
+    CHECK(within(tiny.size_in_bytes(), 1));
+    for (const index_t length : {1, 3, 7, 30}) {
+        const auto x = noise<float, 4>({2, 32, length, length});
+        const auto expected = conv(x);
+        const double bound = (24 + 16) * 1.2e-7 * (32 * 9 + 1);
+        CHECK(near(large(x), expected, bound));
+        CHECK(near(small(x), expected, bound));
+        CHECK(identical(tiny(x), expected));
+    }
+    CHECK(identical(any(noise<float, 3>({32, 2, 2})), conv(noise<float, 3>({32, 2, 2}))));  // too few tiles to pay
+
+    // Along a network: the second convolution sees 4 × 4 where the first sees 8 × 8.
+    const auto back = filled(random, Conv2d<float>({.in_channels = 48, .out_channels = 32, .kernel_size = 3, .padding = 1}, no_init));
+    const Sequential net(conv, nn::MaxPool<2>({.window = 2, .stride = 2}), back, Residual(Sequential(conv, relu, back)),
+                         nn::GlobalAvgPool2d());
+    const auto frozen = freeze(net, {.input_shape = {1, 32, 8, 8}});
+    CHECK(within(frozen.get<0>().size_in_bytes(), 4));
+    CHECK(within(frozen.get<2>().size_in_bytes(), 16.0 / 9));
+    CHECK(within(frozen.get<3>().main.get<0>().size_in_bytes(), 16.0 / 9));
+    CHECK_THROWS_WITH(freeze(net, {.input_shape = {5, 5}}), "nn::Conv: x has 2 axes, expected at least 3  [x (5, 5)]");
+    CHECK_THROWS_WITH(
+        freeze(net, {.input_shape = {31, 5, 5}}),
+        "nn::Conv: x has 31 channels, expected 32 = weight.shape[1] · groups  [x (31, 5, 5), weight (48, 32, 3, 3), groups 1]");
+    CHECK_THROWS_WITH(freeze(net, {.input_shape = {32, -5, 5}}), "nn::Conv: x (32, -5, 5), expected no negative extent");
+}
+
 TEST_CASE("freeze: a transposed convolution keeps every bit", "[freeze]") {
     Random random(2);
     for (int round = 0; round < 60; ++round) {

@@ -8,6 +8,7 @@
 #include <tuple>        // std::tuple
 #include <type_traits>  // std::is_same_v, std::remove_cvref_t
 #include <utility>      // std::move
+#include <vector>       // std::vector
 
 #include <nn/compose/bidirectional.hpp>
 #include <nn/compose/chain.hpp>
@@ -171,6 +172,26 @@ template <class L, class T, std::size_t N, class S>
     requires folds<L, BatchNorm<T, N>>
 auto joined(const Draft<L>& draft, const Link<BatchNorm<T, N>, S>& next) { return Draft<L>{folded(draft.layer, next.layer, next.state)}; }
 
+/// The options for what follows a layer: with the shape that it makes of theirs, or none where it does not tell.
+template <class L>
+std::vector<index_t> shape_behind(const L& layer, const std::vector<index_t>& x) {
+    if constexpr (std::derived_from<L, Chain<L>>) {
+        std::vector<index_t> shape = x;
+        std::apply([&](const auto&... child) { ((shape = shape_behind(child, shape)), ...); }, Composite<L>::children_of(layer));
+        return shape;
+    } else if constexpr (requires { shape_behind(layer.main, x); }) {
+        return shape_behind(layer.main, x);
+    } else if constexpr (requires { layer.output_shape(x); }) {
+        return x.empty() ? x : layer.output_shape(x);
+    } else {
+        return {};
+    }
+}
+template <class L>
+FreezeOptions behind(const L& layer, const FreezeOptions& options) {
+    return {.algorithm = options.algorithm, .input_shape = shape_behind(layer, options.input_shape)};
+}
+
 /// A list of links with those joined that can be.
 template <class Layer>
 auto fused(const FreezeOptions& options, Layer last) {
@@ -179,7 +200,9 @@ auto fused(const FreezeOptions& options, Layer last) {
 template <class Layer, class Next, class... Rest>
 auto fused(const FreezeOptions& options, Layer layer, const Next& next, const Rest&... rest) {
     if constexpr (std::is_same_v<decltype(joined(layer, next)), Apart>) {
-        return std::tuple_cat(std::tuple(finish(std::move(layer), options)), fused(options, begin(next, options), rest...));
+        auto finished = finish(std::move(layer), options);
+        const FreezeOptions then = behind(finished, options);
+        return std::tuple_cat(std::tuple(std::move(finished)), fused(then, begin(next, then), rest...));
     } else {
         return fused(options, joined(layer, next), rest...);
     }
@@ -240,8 +263,9 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 ///
 /// A BatchNorm is folded into the convolution or linear layer before it, weights are packed for this machine, functions of one element are
 /// applied as results are stored, and Dropout goes, within and across Sequential and ConvNormActivation, whose layers become one
-/// Sequential. Layers that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for
-/// `frozen(options)` or `frozen(options, state)`, and is copied if it has neither.
+/// Sequential. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it. Layers
+/// that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for `frozen(options)` or
+/// `frozen(options, state)`, and is copied if it has neither.
 ///
 /// Errors  std::invalid_argument for layers that do not fit one another; those of the layers.
 /// Cost    one pass over the weights.

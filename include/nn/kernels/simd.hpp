@@ -225,4 +225,30 @@ NN_INLINE void load_pairs(V& even, V& odd, const T* from) {
     }
 }
 
+/// Asks for a cache line that will be read. Any address may be given.
+template <class T>
+NN_INLINE void prefetch(const T* address) {
+#if NN_SIMD
+    __builtin_prefetch(address);
+#else
+    static_cast<void>(address);
+#endif
+}
+
+#if NN_SIMD
+/// Exchanges the upper right and lower left blocks of `Step` elements of two lines: what the transposition of a square of vectors does to
+/// lines `Step` apart, for Step = lanes / 2, lanes / 4, … 1.
+template <index_t Step, class V, std::size_t... I>
+NN_INLINE void exchange(V& upper, V& lower, std::index_sequence<I...>) {
+    constexpr int lanes = sizeof...(I);
+    constexpr int step = static_cast<int>(Step);
+    const V a = upper;
+    const V b = lower;
+    upper =
+        __builtin_shufflevector(a, b, ((static_cast<int>(I) & step) != 0 ? lanes + static_cast<int>(I) - step : static_cast<int>(I))...);
+    lower =
+        __builtin_shufflevector(a, b, ((static_cast<int>(I) & step) != 0 ? lanes + static_cast<int>(I) : static_cast<int>(I) + step)...);
+}
+#endif
+
 }  // namespace nn::inline NN_ABI::simd

@@ -8,6 +8,7 @@
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 #include <utility>      // std::move
+#include <vector>       // std::vector
 
 #include <nn/core/check.hpp>
 #include <nn/core/view.hpp>
@@ -172,6 +173,27 @@ template <class Operation, std::size_t R>
 Shape<R - Operation::item_axes + Operation::output_axes> shape_after(const Operation& operation, const Shape<R>& shape) {
     const auto x = shape_only<const typename Operation::input, Operation::item_axes>(shape);
     return output_extents<Shape<R - Operation::item_axes + Operation::output_axes>>(x, operation.item(x));
+}
+
+/// A shape of as many axes as are known at run time, as items of K axes.
+template <class T, std::size_t K>
+Batch<T, K> checked_shape(std::string_view who, const std::vector<index_t>& shape) {
+    const std::span<const index_t> extents(shape);
+    require(shape.size() >= K, who, "x has ", shape.size(), " axes, expected at least ", K, "  [x ", extents, "]");
+    for (const index_t extent : shape) {
+        require(extent >= 0, who, "x ", extents, ", expected no negative extent");
+    }
+    return shape_only<T, K>(extents);
+}
+
+/// What x of such a shape becomes.
+template <class Operation>
+std::vector<index_t> shape_after(const Operation& operation, const std::vector<index_t>& shape) {
+    const auto x = checked_shape<const typename Operation::input, Operation::item_axes>(operation.who, shape);
+    const auto item = operation.item(x);
+    std::vector<index_t> result(x.leading().begin(), x.leading().end());
+    result.insert(result.end(), item.begin(), item.end());
+    return result;
 }
 
 }  // namespace nn::inline NN_ABI::detail

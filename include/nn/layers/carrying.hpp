@@ -6,6 +6,7 @@
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
+#include <vector>       // std::vector
 
 #include <nn/layers/call.hpp>
 #include <nn/tensor.hpp>
@@ -56,6 +57,7 @@ struct Carrying {
         requires(R >= Axes)
     Shape<R> output_shape(const Shape<R>& x)
     const { return shape_after(from_zeros(), x); }
+    std::vector<index_t> output_shape(const std::vector<index_t>& x) const { return shape_after(from_zeros(), x); }
 
 private:
     using Resets = std::optional<Batch<const bool, Axes - 1>>;

@@ -64,9 +64,9 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
 
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>
-    auto frozen(const FreezeOptions&, const Function& function = {}) const {
+    auto frozen(const FreezeOptions& freeze, const Function& function = {}) const {
         ops::check_conv_parameters(name, options, parameters());
-        return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), function);
+        return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), freeze, function);
     }
     /// Itself followed by · scale + shift, one of each a channel.
     Conv folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {

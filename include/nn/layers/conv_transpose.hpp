@@ -70,9 +70,9 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
 
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>
-    auto frozen(const FreezeOptions&, const Function& function = {}) const {
+    auto frozen(const FreezeOptions& freeze, const Function& function = {}) const {
         ops::check_conv_parameters(name, options, parameters());
-        return FrozenConv<T, N, ConvTransposeOptions<N>, Function>(name, options, parameters(), function);
+        return FrozenConv<T, N, ConvTransposeOptions<N>, Function>(name, options, parameters(), freeze, function);
     }
     /// Itself followed by · scale + shift, one of each a channel.
     ConvTranspose folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {

@@ -4,6 +4,7 @@
 #include <concepts>     // std::floating_point, std::same_as
 #include <cstddef>      // std::size_t
 #include <type_traits>  // std::conditional_t, std::is_void_v
+#include <vector>       // std::vector
 
 #include <nn/layers/call.hpp>
 #include <nn/tensor.hpp>
@@ -33,6 +34,9 @@ struct Stateless {
         requires(R >= I)
     Shape<R - I + O> output_shape(const Shape<R>& x)
     const { return shape_after(self().template operation<std::conditional_t<std::is_void_v<T>, float, T>>(), x); }
+    std::vector<index_t> output_shape(const std::vector<index_t>& x) const {
+        return shape_after(self().template operation<std::conditional_t<std::is_void_v<T>, float, T>>(), x);
+    }
 
 private:
     const L& self() const { return static_cast<const L&>(*this); }
