@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace comparison {
 
@@ -59,16 +60,18 @@ inline nn::ThreadPool& threads(nn::index_t count = 1) {
 template <class X, class Y>
 using Call = std::function<void(const X& x, Y& y, nn::Workspace& workspace)>;
 
-/// A layer, and its state if it has one, as a call: the one place that decides how nn is called.
+/// A layer, and its state if it has one, as a call with arrays of x's shape: the one place that decides how nn is called. The peers know
+/// the shape beforehand too.
 template <class X, class Y, class Layer, class... State>
-Call<X, Y> prepare(Layer layer, Form form, State... state) {
+Call<X, Y> prepare(Layer layer, Form form, const X& like, State... state) {
     if (form == Form::unfrozen) {
         return [layer = std::move(layer), ... state = std::move(state)](const X& x, Y& y, nn::Workspace& workspace) {
             layer.forward_into(x, state..., y, workspace);
         };
     }
     const auto algorithm = form == Form::exact ? nn::ConvAlgorithm::exact : nn::ConvAlgorithm::automatic;
-    return [frozen = nn::freeze(layer, state..., {.algorithm = algorithm})](const X& x, Y& y, nn::Workspace& workspace) {
+    const std::vector<nn::index_t> shape(like.shape().begin(), like.shape().end());
+    return [frozen = nn::freeze(layer, state..., {.algorithm = algorithm, .input_shape = shape})](const X& x, Y& y, nn::Workspace& workspace) {
         frozen.forward_into(x, y, workspace);
     };
 }
@@ -97,11 +100,12 @@ Running run(const Case& on, Layer layer, const nn::LoadOptions& options = {}) {
     if constexpr (requires { file.initial_state(); }) {
         auto state = file.initial_state();
         nn::load_safetensors(path, file, state, options);
-        return running<X, Y>(prepare<X, Y>(std::move(file.template get<0>()), on.form, std::move(state.template get<0>())), std::move(x),
-                             {});
+        auto call = prepare<X, Y>(std::move(file.template get<0>()), on.form, x, std::move(state.template get<0>()));
+        return running<X, Y>(std::move(call), std::move(x), {});
     } else {
         nn::load_safetensors(path, file, options);
-        return running<X, Y>(prepare<X, Y>(std::move(file.template get<0>()), on.form), std::move(x), {});
+        auto call = prepare<X, Y>(std::move(file.template get<0>()), on.form, x);
+        return running<X, Y>(std::move(call), std::move(x), {});
     }
 }
 

@@ -136,9 +136,7 @@ void check(const Case<T, N>& given, Counts& counts) {
     REQUIRE(expected.y.shape == y_shape);
     for (const simd::Isa isa : isas()) {
         const T nan = std::numeric_limits<T>::quiet_NaN();
-        std::vector<T> by_product(size, nan);
         std::vector<T> by_stencil(size, nan);
-        const Batch<T, N + 1> product = Batch<T, N + 1>(by_product.data(), y_shape, y_strides).channels_first(o.layout);
         const Batch<T, N + 1> stencil = Batch<T, N + 1>(by_stencil.data(), y_shape, y_strides).channels_first(o.layout);
         const Batch<const T, N + 1> first = x.channels_first(o.layout);
         const kernels::Lanes lanes = kernels::stencil_lanes(plan, first, stencil);
@@ -147,18 +145,24 @@ void check(const Case<T, N>& given, Counts& counts) {
         }
         (lanes == kernels::Lanes::windows ? counts.windows : counts.channels) += 1;
 
-        Workspace workspace;
-        const auto frame = workspace.frame();
-        const auto packed =
-            kernels::pack_conv(isa, contiguous(given.weight.data(), Shape<2>{o.out_channels, depth}), o.groups, plan.taps(),
-                               frame.template take<T>(kernels::packed_conv_size<T>(isa, o.groups, o.out_channels / o.groups, depth)));
-        kernels::conv(plan, first, packed, bias, product, workspace);
         Workspace scratch;
         kernels::stencil(isa, plan, first, given.weight.data(), bias, stencil, scratch);
 
         CAPTURE(static_cast<int>(isa), static_cast<int>(lanes), o.in_channels, o.out_channels, o.groups, o.kernel_size.values(),
                 o.stride.values(), o.dilation.values(), o.input_dilation.values(), static_cast<int>(o.padding_mode), given.shape, y_shape);
-        CHECK(same_bits(by_stencil, by_product));
+        for (const kernels::Rows rows : {kernels::Rows::outputs, kernels::Rows::windows}) {
+            std::vector<T> by_product(size, nan);
+            const Batch<T, N + 1> product = Batch<T, N + 1>(by_product.data(), y_shape, y_strides).channels_first(o.layout);
+            Workspace workspace;
+            const auto frame = workspace.frame();
+            const View<const T, 2> matrix = contiguous(given.weight.data(), Shape<2>{o.out_channels, depth});
+            const kernels::PackedConv<T> packing{isa,    rows, o.groups, o.out_channels / o.groups, {o.in_channels / o.groups, plan.taps()},
+                                                 nullptr};
+            kernels::conv(plan, first, kernels::pack_conv(packing, matrix, frame.template take<T>(packing.size())), bias, product,
+                          workspace);
+            CAPTURE(static_cast<int>(rows));
+            CHECK(same_bits(by_stencil, by_product));
+        }
         CHECK(first_outside(by_stencil, expected, sum_bound<T>(depth)) == size);
     }
 }

@@ -5,7 +5,10 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstdint>
+#include <cstring>
 #include <limits>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -270,6 +273,79 @@ void check_accuracy() {
 TEST_CASE("activations: every magnitude against the definition") {
     check_accuracy<float>();
     check_accuracy<double>();
+}
+
+TEST_CASE("activations: of floats, the units in the last place that the header says, over millions of them") {
+    Tensor<float, 1> x = nn::make_tensor<float, 1>({220000});
+    for (std::size_t i = 0; i < x.size(); ++i) {  // every 10007th bit pattern up to 150 or so, and then the negatives
+        const auto bits = static_cast<std::uint32_t>(i / 2 * 10007 + i % 2 * 0x80000000U);
+        std::memcpy(&x(i), &bits, sizeof(bits));
+    }
+    std::size_t which = 0;
+    for_each_activation([&](const auto& layer, const auto& exact, const auto&) {
+        using L = std::remove_cvref_t<decltype(layer)>;
+        const Tensor<float, 1> y = layer(x);
+        long double worst = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const auto value = static_cast<long double>(x(i));
+            const long double expected = exact(value);
+            const long double tiny = 1.2e-38L * (1 + std::abs(value));
+            const int exponent = std::max(expected == 0 ? -126 : std::ilogb(expected), -126);
+            const long double error = std::max(std::abs(y(i) - expected) - tiny, 0.0L) / std::ldexp(1.0L, exponent - 23);
+            long double units = 6;
+            if (std::is_same_v<L, nn::Elementwise<nn::functions::Gelu>>) {
+                units = 7 + value * value;
+            } else if (std::is_same_v<L, nn::Elementwise<nn::functions::GeluTanh>>) {
+                units = 6 + std::abs(value * value * value);
+            }
+            worst = std::max(worst, error / units);
+        }
+        CAPTURE(which++, L::name, worst);
+        CHECK(worst <= 1);
+    });
+}
+
+namespace {
+
+template <class T>
+void check_places(Random& random) {
+    for_each_activation([&](const auto& layer, const auto&, const auto&) {
+        const Tensor<T, 1> x(T(6) * random_tensor<T, 1>(random, {75}));
+        const auto y = layer(x);
+        bool same = true;
+        for (nn::index_t length = 1; length < 40; ++length) {
+            const nn::index_t first = random.integer(0, 75 - length);
+            const auto part = layer(nn::contiguous(x.data() + first, Shape<1>{length}));
+            same = same && std::memcmp(part.data(), y.data() + first, static_cast<std::size_t>(length) * sizeof(T)) == 0;
+        }
+        CHECK(same);
+    });
+}
+
+}  // namespace
+
+TEST_CASE("activations: the bits of an element do not depend on where it stands") {
+    Random random(55);
+    check_places<float>(random);
+    check_places<double>(random);
+}
+
+namespace {
+
+struct OfNumbers {
+    static constexpr std::string_view name = "of numbers";
+    template <std::floating_point T>
+    static void apply(T& x) {
+        x = std::floor(x);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("activations: a user's function of numbers alone is a layer") {
+    const nn::Elementwise<OfNumbers> layer;
+    CHECK(values_of(layer(Tensor<float, 1>{2.5F, -2.5F, 0})) == std::vector<float>{2, -3, 0});
+    CHECK(values_of(layer(Tensor<double, 2>{{2.5, -2.5}})) == std::vector<double>{2, -3});
 }
 
 TEST_CASE("activations: of long double too") {

@@ -185,7 +185,7 @@ struct Bounded {
 };
 
 /// The running statistics and the next output of one layer, in long double. Sums of n terms are taken to be up to n / 512 + 68 additions
-/// deep (kernels/reduce.hpp), or n.
+/// deep (tests/support/normalised.hpp), or n.
 template <class T>
 struct NaiveBatchNorm {
     static constexpr long double u = std::numeric_limits<T>::epsilon() / 2 * 1.05L;
@@ -438,6 +438,25 @@ TEST_CASE("batch_norm: both layouts give the same bits and the same statistics")
         CHECK(identical(y, xt::transpose(last(turned, b, training()), {0, 3, 1, 2})));
         CHECK(identical_states(a, b));
         CHECK(identical(first(x, a), xt::transpose(last(turned, b), {0, 3, 1, 2})));
+    }
+}
+
+TEST_CASE("batch_norm: both layouts give the same bits when the channels of many positions are one row") {
+    Random random(79);
+    for (const index_t channels : {1, 3, 17, 64, 700, 1500}) {
+        BatchNormOptions options{.size = channels};
+        const auto first = filled(random, BatchNorm<float, 1>(options));
+        const auto state = random_state<float>(random, channels);
+        options.layout = Layout::channels_last;
+        BatchNorm<float, 1> last(options);
+        last.weight = first.weight;
+        last.bias = first.bias;
+        for (const index_t positions : {1, 2, 23, 345}) {
+            const auto x = random_tensor<float, 3>(random, {2, channels, positions});
+            const Tensor<float, 3> turned = xt::transpose(x, {0, 2, 1});
+            CAPTURE(channels, positions);
+            CHECK(identical(first(x, state), xt::transpose(last(turned, state), {0, 2, 1})));
+        }
     }
 }
 

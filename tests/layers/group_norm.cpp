@@ -201,6 +201,19 @@ TEST_CASE("group_norm: both layouts give the same bits") {
     }
 }
 
+TEST_CASE("group_norm: both layouts give the same bits when the channels of many positions are one row") {
+    Random random(219);
+    for (const index_t channels : {6, 66, 1200}) {
+        const auto first = filled(random, GroupNorm<float, 1>({.groups = 3, .channels = channels}));
+        auto last = first;
+        last.options.layout = Layout::channels_last;
+        const auto x = random_tensor<float, 3>(random, {2, channels, 211});
+        CHECK(identical(xt::transpose(last(xt::transpose(x, {0, 2, 1})), {0, 2, 1}), first(x)));
+        const Tensor<float, 3> turned = xt::transpose(x, {0, 2, 1});
+        CHECK(identical(xt::transpose(last(turned), {0, 2, 1}), first(x)));
+    }
+}
+
 TEST_CASE("group_norm: groups do not see each other: each is a GroupNorm of its own") {
     Random random(214);
     const auto x = random_tensor<double, 3>(random, {2, 6, 7});

@@ -85,7 +85,7 @@ void check_against_naive(Random& random) {
     constexpr long double u = std::numeric_limits<T>::epsilon() / 2;
     LocalResponseNormOptions options{.size = random.integer(0, 9),
                                      .alpha = random.pick(std::vector<double>{1e-4, .1, 2}),
-                                     .beta = random.pick(std::vector<double>{0, .5, .75, 1, 2}),
+                                     .beta = random.pick(std::vector<double>{-.5, 0, .5, .75, 1, 2}),
                                      .k = random.pick(std::vector<double>{1, 2, .5}),
                                      .average = random.chance(0.5),
                                      .layout = random.chance(0.5) ? Layout::channels_last : Layout::channels_first};
@@ -93,7 +93,7 @@ void check_against_naive(Random& random) {
     const std::size_t axis = options.layout == Layout::channels_last ? rank - 1 : Leading;
     Extents shape;
     for (std::size_t i = 0; i < rank; ++i) {
-        shape.push_back(random.integer(1, i == axis ? 8 : 4));
+        shape.push_back(random.integer(1, random.chance(0.1) ? 40 : i == axis ? 8 : 4));
     }
     Strided<T> x(shape, Arrangement::any(random, rank, true));
     nn::test::for_each_index(shape, [&](const Extents& index) { x.at(index) = 4 * random.real<T>(); });
@@ -115,10 +115,11 @@ void check_against_naive(Random& random) {
         const long double alpha = options.average ? options.alpha / static_cast<long double>(options.size) : options.alpha;
         const long double base = options.k + alpha * squares;
         const long double expected = x.at(index) / std::pow(base, static_cast<long double>(options.beta));
-        // base: a rounding for each square and each sum, k, alpha and its product, the last sum. Then those of beta, of the power (2) and
-        // of the quotient.
+        // base: a rounding for each square and each sum, k, alpha and its product, the last sum. Then those of beta, of the power, 2 + 1.25
+        // beta units of up to 2u each, and of the quotient.
         const long double of_base = static_cast<long double>(options.size + 5) * u;
-        const long double bound = options.beta * (of_base + u * std::abs(std::log(base))) + 3 * u;
+        const long double beta = std::abs(options.beta);
+        const long double bound = beta * (of_base + u * std::abs(std::log(base))) + (2 * (2 + 1.25L * beta) + 1) * u;
         outside += std::abs(y.at(index) - expected) <= 1.01L * bound * std::abs(expected) ? 0 : 1;
     });
     CHECK(outside == 0);
@@ -197,6 +198,28 @@ TEST_CASE("local_response_norm: a NaN spoils the channels whose window it is in,
     const std::vector<bool> spoilt{false, false, false, false, false, true, false, true, false, false};
     for (std::size_t i = 0; i < spoilt.size(); ++i) {
         CHECK(std::isnan(y.data()[i]) == spoilt[i]);
+    }
+}
+
+TEST_CASE("local_response_norm: infinite squares, and a base of 0 or less, as division and std::pow have it") {
+    const float inf = std::numeric_limits<float>::infinity();
+    Tensor<float, 2> x({3, 21}, 1.0F);
+    xt::view(x, 1, xt::all()) = 3e30F;  // finite, its square is not
+    x(1, 20) = inf;
+    for (const double beta : {.75, 2., -.5}) {
+        const auto y = LocalResponseNorm<float, 1>({.size = 3, .beta = beta})(x);
+        for (std::size_t i = 0; i < 21; ++i) {
+            CHECK(y(0, i) == (beta > 0 ? 0 : inf));
+            CHECK((i < 20 ? y(1, i) == (beta > 0 ? 0 : inf) : std::isnan(y(1, i)) == (beta > 0)));
+        }
+    }
+    const Tensor<float, 2> zero({3, 21}, 0.0F);
+    const Tensor<float, 2> one({3, 21}, 1.0F);
+    for (std::size_t i = 0; i < 21; ++i) {
+        CHECK(std::isnan(LocalResponseNorm<float, 1>({.k = 0})(zero)(1, i)));
+        CHECK(LocalResponseNorm<float, 1>({.size = 1, .alpha = 0, .beta = 2, .k = -4})(one)(1, i) == .0625F);
+        CHECK(std::isnan(LocalResponseNorm<float, 1>({.size = 1, .alpha = 0, .beta = .5, .k = -4})(one)(1, i)));
+        CHECK(std::isnan(LocalResponseNorm<float, 1>({.size = 1, .alpha = -5, .beta = .5, .k = 4})(one)(1, i)));
     }
 }
 

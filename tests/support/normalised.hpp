@@ -36,8 +36,8 @@ void check_golden_norm(GoldenLine& line, Norm norm, Single single) {
     CHECK(close(single(Tensor<float, R>(x)), expected.values, 2e-6));
 }
 
-/// How many roundings a term of a sum of n passes through: eight interleaved sums, folded every 512 terms, and the division by n
-/// (kernels/elementwise.hpp); or one for each term.
+/// How many roundings a term of a sum of n passes through at most: 16 or more interleaved sums, put together every 1024 terms
+/// (kernels/reduce.hpp), and the division by n; or one for each term.
 inline long double sum_depth(std::size_t n) {
     const auto terms = static_cast<long double>(n);
     return std::min(terms, terms / 512 + 68) + 1;

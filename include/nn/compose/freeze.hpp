@@ -53,7 +53,11 @@ struct Composed {
     [[no_unique_address]] G second;
 
     static constexpr std::string_view name = "nn::freeze";
-    auto apply(auto x) const { return second.apply(first.apply(x)); }
+    template <class V>
+    NN_INLINE void apply(V& x) const {
+        kernels::apply_function(first, x);
+        kernels::apply_function(second, x);
+    }
 };
 template <class G>
 G composed(const kernels::NoFunction&, const G& second) {

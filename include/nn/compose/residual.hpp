@@ -111,8 +111,8 @@ private:
                 const Batch<const E, 0> added = term.template batch<0>(name, "main");
                 check_apart_or_same(name, y, other);
                 check_apart_or_same(name, y, added);  // the identity's result is x itself
-                kernels::transform(
-                    y, [](E a, E b) { return a + b; }, other, added);
+                kernels::map<E>(
+                    y, [](auto& total, const auto& a, const auto& b) NN_INLINE_LAMBDA { total = a + b; }, other, added);
             });
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>        // std::exp, std::log1p, std::tanh
+#include <cmath>        // std::exp, std::tanh
 #include <type_traits>  // std::is_same_v
 
 #include <nn/core/index.hpp>
@@ -14,12 +14,6 @@ namespace nn::inline NN_ABI::kernels {
 template <class T>
 T sigmoid(T x) {
     return T(1) / (T(1) + std::exp(-x));
-}
-
-/// ln(1 + eˣ), without overflow for large x nor loss for large −x.
-template <class T>
-T softplus(T x) {
-    return x > T(0) ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
 }
 
 namespace detail {

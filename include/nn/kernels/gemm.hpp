@@ -111,29 +111,28 @@ struct Product {
     const T* bias = nullptr;
 
     T& at(index_t i, index_t j) const { return c[row[i] + column[j]]; }
-    T start_of(index_t i, index_t j) const {
-        switch (start) {
-            case Start::zero: break;
-            case Start::row_bias: return bias[i];
-            case Start::column_bias: return bias[j];
-            case Start::c: return at(i, j);
-        }
-        return T(0);
-    }
 };
 
 namespace detail {
 
+// g++ 12 takes what is set here for unset, at -O2 and in large programs alone.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 template <class T, class Target, bool = simd::available<T>>
 struct TileVector {
     using type = typename simd::VectorOf<T, Target>::type;
-    NN_INLINE static void clear(type& vector) { vector = type{}; }
+    NN_INLINE static void fill(type& vector, T value) { vector = value - type{}; }  // not value + 0, which is 0 for -0
 };
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 /// Where the compiler has no vectors of T, Eigen's arrays vectorise what its packet types know, and loop over the rest.
 template <class T, class Target>
 struct TileVector<T, Target, false> {
     using type = Eigen::Array<T, static_cast<int>(Target::template lanes<T>), 1>;
-    static void clear(type& vector) { vector.setZero(); }
+    static void fill(type& vector, T value) { vector.setConstant(value); }
 };
 
 /// At most `Rows` rows from `row` on and `Panels` panels of columns from `column` on. What is not a whole tile goes through `spill`.
@@ -160,15 +159,20 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column) {
             }
         }
     };
-    if (p.start == Start::zero) {
-        each([](V& s, index_t, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::clear(s); });
+    if (p.start == Start::zero || p.start == Start::row_bias) {
+        const T zero(0);
+        const T* const bias = p.start == Start::zero ? &zero : p.bias + row;
+        const index_t last = p.start == Start::zero ? 0 : rows - 1;
+        each([&](V& s, index_t r, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::fill(s, bias[std::min(r, last)]); });
     } else if (whole && p.start == Start::c) {
         each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, &p.at(row + r, column) + j); });
+    } else if (columns == width && p.start == Start::column_bias) {
+        each([&](V& s, index_t, index_t j) NN_INLINE_LAMBDA { simd::load(s, p.bias + column + j); });
     } else {
         std::fill_n(spill, Rows * width, T(0));
         for (index_t r = 0; r < rows; ++r) {
             for (index_t j = 0; j < columns; ++j) {
-                spill[r * width + j] = p.start_of(row + r, column + j);
+                spill[r * width + j] = p.start == Start::c ? p.at(row + r, column + j) : p.bias[column + j];
             }
         }
         each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, spill + r * width + j); });

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>  // std::max
-#include <cmath>      // std::isfinite, std::pow
+#include <cmath>      // std::isfinite
 #include <cstddef>    // std::size_t
+#include <utility>    // std::make_index_sequence
 
 #include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
 #include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/reduce.hpp>
 
@@ -27,19 +29,77 @@ void for_each_position(const View<const T, K>& x, const View<T, K>& y, const F& 
 
 }  // namespace detail
 
-/// y = (x − center) · scale + shift with one triple per channel, for an item (C, spatial…). A row is the axis that y has contiguous.
-template <class T, std::size_t K>
-void normalise(const View<const T, K>& x, const T* center, const T* scale, const T* shift, const View<T, K>& y) {
-    if (K == 1 || y.strides[0] == 1) {
-        detail::for_each_position(x, y, [&](const View<const T, 1>& from, const View<T, 1>& to) {
-            for (index_t c = 0; c < from.shape[0]; ++c) {
-                to(c) = (from(c) - center[c]) * scale[c] + shift[c];
+/// One center, scale and shift for each channel. Where channels lie innermost, they stand there `repeats` times in turn, so that many
+/// short rows of them are one.
+template <class T>
+struct PerChannel {
+    T* center;
+    T* scale;
+    T* shift;
+    index_t channels;
+    index_t repeats;
+
+    /// In scratch memory of 3·C or, where that is more and channels lie innermost in x and in y, 3·1024 elements.
+    template <std::size_t K>
+    PerChannel(const View<const T, K>& x, const View<T, K>& y, const Workspace::Frame& frame)
+        : channels(x.shape[0]), repeats(innermost(x) && innermost(y) ? std::max<index_t>(1024 / std::max<index_t>(channels, 1), 1) : 1) {
+        center = frame.template take<T>(channels * repeats);
+        scale = frame.template take<T>(channels * repeats);
+        shift = frame.template take<T>(channels * repeats);
+    }
+
+    /// After the first ones are set.
+    void repeat() {
+        for (T* const array : {center, scale, shift}) {
+            for (index_t i = channels; i < channels * repeats; ++i) {
+                array[i] = array[i - channels];
             }
+        }
+    }
+
+private:
+    /// Whether an item (C, spatial…) lies as (spatial…, C) without gaps.
+    template <class U, std::size_t K>
+    static bool innermost(const View<U, K>& item) {
+        bool dense = K > 1 && item.strides[0] == 1;
+        index_t expected = item.shape[0];
+        for (std::size_t axis = K; axis-- > 1;) {
+            dense = dense && (item.shape[axis] == 1 || item.strides[axis] == expected);
+            expected *= item.shape[axis];
+        }
+        return dense;
+    }
+};
+
+/// (x − center) · scale + shift.
+struct Normalise {
+    template <class V>
+    NN_INLINE void operator()(V& value, const V& x, const V& center, const V& scale, const V& shift) const {
+        value = (x - center) * scale + shift;
+    }
+};
+
+/// y = (x − center) · scale + shift with one triple per channel, for `count` channels from `first` on of an item (C, spatial…). A row is
+/// the axis that y has contiguous.
+template <class T, std::size_t K>
+void normalise(const View<const T, K>& x, const PerChannel<T>& p, index_t first, index_t count, const View<T, K>& y) {
+    const auto constants = [&](const T* of) { return View<const T, 1>{of + first, {count}, {1}}; };
+    if (p.repeats > 1 && count == p.channels) {
+        const index_t size = x.size();
+        const index_t row = p.channels * p.repeats;
+        for (index_t i = 0; i < size; i += row) {
+            map_row<T>(std::min(row, size - i), Normalise(), y.data + i, {{{x.data + i, 1}, {p.center, 1}, {p.scale, 1}, {p.shift, 1}}},
+                       std::make_index_sequence<4>());
+        }
+    } else if (K == 1 || y.strides[0] == 1) {
+        detail::for_each_position(slice(x, first, count), slice(y, first, count), [&](const View<const T, 1>& from, const View<T, 1>& to) {
+            map<T>(to, Normalise(), from, constants(p.center), constants(p.scale), constants(p.shift));
         });
-    } else {
-        for (index_t c = 0; c < x.shape[0]; ++c) {
-            transform(
-                at(y, c), [=](T value) { return (value - center[c]) * scale[c] + shift[c]; }, at(x, c));
+    } else if constexpr (K > 1) {
+        for (index_t c = first; c < first + count; ++c) {
+            const auto function = [center = p.center[c], scale = p.scale[c], shift = p.shift[c]](auto& value, const auto& from)
+                                      NN_INLINE_LAMBDA { value = (from - center) * scale + shift; };
+            map<T>(at(y, c), function, at(x, c));
         }
     }
 }
@@ -51,44 +111,22 @@ struct Moments {
     T variance;
 };
 
-/// Of the `count` values that `each(f)` calls f with, in two passes: E[x²] − E[x]² would turn [10000, 10001] into noise. The second
-/// corrects the rounding of the first: it makes the mean of equal values that value, and their variance 0.
+/// Of the `count` values that `each(f)` calls f with views of, in two passes: E[x²] − E[x]² would turn [10000, 10001] into noise. The
+/// second corrects the rounding of the first: it makes the mean of equal values that value, and their variance 0.
 template <class T, class Each>
 Moments<T> moments_of(index_t count, const Each& each) {
     const T n = static_cast<T>(count);
-    Sum<T> sum;
-    each([&](T value) { sum.add(value); });
-    const T near = sum.total() / n;
-    Sum<T> differences;
-    Sum<T> squares;
-    each([&](T value) {
-        const T difference = value - near;
-        differences.add(difference);
-        squares.add(difference * difference);
+    const T near = sums_of<1, T>(count, each, [](const auto& value, auto& terms) NN_INLINE_LAMBDA { terms[0] = value; })[0] / n;
+    const auto [differences, squares] = sums_of<2, T>(count, each, [near](const auto& value, auto& terms) NN_INLINE_LAMBDA {
+        terms[0] = value - near;
+        terms[1] = terms[0] * terms[0];
     });
-    const T off = differences.total() / n;
-    return {std::isfinite(off) ? near + off : near, std::max(squares.total() / n - off * off, T(0))};  // max keeps a NaN in front
+    const T off = differences / n;
+    return {std::isfinite(off) ? near + off : near, std::max(squares / n - off * off, T(0))};  // max keeps a NaN in front
 }
 template <class T, std::size_t R>
 Moments<T> moments(const View<const T, R>& x) {
-    return moments_of<T>(x.size(), [&](const auto& f) { for_each(x, f); });
-}
-
-/// y = x / (k + alpha · Σ x²)^beta for an item (C, spatial…), where the sum is over `size` channels from c − ⌊size / 2⌋ on.
-template <class T, std::size_t K>
-void local_response_norm(const View<const T, K>& x, index_t size, T k, T alpha, T beta, const View<T, K>& y) {
-    detail::for_each_position(x, y, [&](const View<const T, 1>& from, const View<T, 1>& to) {
-        const index_t channels = from.shape[0];
-        for (index_t c = 0; c < channels; ++c) {
-            const index_t first = std::max<index_t>(c - size / 2, 0);
-            const index_t last = size - size / 2 > channels - c ? channels : c - size / 2 + size;
-            T squares = 0;
-            for (index_t j = first; j < last; ++j) {
-                squares += from(j) * from(j);
-            }
-            to(c) = from(c) / std::pow(k + alpha * squares, beta);
-        }
-    });
+    return moments_of<T>(x.size(), [&](const auto& f) { f(x); });
 }
 
 /// Mean and biased variance of each channel over all items (C, spatial…). The terms are added in row-major order of (item, spatial…),
@@ -98,7 +136,7 @@ void channel_statistics(const Batch<const T, K>& x, T* mean, T* variance) {
     for (index_t c = 0; c < x.item()[0]; ++c) {
         const Moments<T> moments = moments_of<T>(element_count(x.shape()) / x.item()[0], [&](const auto& f) {
             for (index_t item = 0; item < x.count(); ++item) {
-                for_each(at(x[item], c), f);
+                f(at(x[item], c));
             }
         });
         mean[c] = moments.mean;

@@ -1,40 +1,54 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>  // std::clamp, std::copy, std::min
+// Pools of windows over rows and columns: the cells of a column are joined first, side by side, then those columns along the row. So a
+// cell is read once for each window along all axes but the last, and the first step runs along memory in either layout.
+
+#include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 #include <limits>     // std::numeric_limits
 
 #include <nn/core/view.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/row.hpp>
+#include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
 
 namespace nn::inline NN_ABI::kernels {
 
-/// What a pool does with the cells under a window. A NaN under the window is the answer, as in JAX and PyTorch.
+/// What a pool does with the cells under a window: joins b to a, vectors of them or single ones, and returns a. A NaN under the window is
+/// the answer, as in JAX and PyTorch.
 struct Maximum {
     template <class T>
     static constexpr T start = -std::numeric_limits<T>::infinity();
-    template <class T>
-    static T join(T a, T b) {
-        return b > a || b != b ? b : a;
+    template <class V>
+    NN_INLINE static V& join(V& a, const V& b) {
+        a = b > a ? b : a;  // keeps a NaN in a
+        a = b != b ? b : a;
+        return a;
     }
+    static constexpr bool divides = false;
 };
 struct Minimum {
     template <class T>
     static constexpr T start = std::numeric_limits<T>::infinity();
-    template <class T>
-    static T join(T a, T b) {
-        return b < a || b != b ? b : a;
+    template <class V>
+    NN_INLINE static V& join(V& a, const V& b) {
+        a = b < a ? b : a;
+        a = b != b ? b : a;
+        return a;
     }
+    static constexpr bool divides = false;
 };
-struct Total {
+struct Mean {
     template <class T>
     static constexpr T start = T(0);
-    template <class T>
-    static T join(T a, T b) {
-        return a + b;
+    template <class V>
+    NN_INLINE static V& join(V& a, const V& b) {
+        return a += b;
     }
+    static constexpr bool divides = true;  ///< by the number of cells
 };
 
 struct Range {
@@ -42,75 +56,317 @@ struct Range {
     index_t last;  ///< one past
 };
 
+/// One axis of a pool: the cells under each window, in rising order of the windows, and how many of them a mean counts.
+struct PoolAxis {
+    enum class Cut : unsigned char {
+        sliding,      ///< windows of `kernel` cells, a stride apart
+        overlapping,  ///< window o of M from ⌊o·L / M⌋ to ⌈(o + 1)·L / M⌉
+        apart,        ///< L mod M windows of ⌊L / M⌋ + 1 cells, then windows of ⌊L / M⌋
+    };
+    WindowAxis window;
+    Cut cut = Cut::sliding;
+    index_t counted_end = -1;  ///< cells up to this one count, those of the padding too; −1: only those that exist
+
+    /// Within 0 … L.
+    Range cells(index_t o) const {
+        if (cut == Cut::sliding) {
+            const index_t position = window.position(o, 0);
+            const index_t first = std::clamp<index_t>(position, 0, window.input);
+            return {first, std::clamp<index_t>(saturating_add(position, window.kernel), first, window.input)};
+        }
+        const index_t whole = window.input / window.output;
+        const index_t rest = window.input % window.output;
+        if (cut == Cut::overlapping) {
+            return {o * whole + o * rest / window.output, (o + 1) * whole + divide_up((o + 1) * rest, window.output)};
+        }
+        return {o * whole + std::min(o, rest), (o + 1) * whole + std::min(o + 1, rest)};
+    }
+    index_t counted(index_t o) const {
+        if (counted_end >= 0) {
+            const index_t first = window.position(o, 0);
+            return std::min(saturating_add(first, window.kernel), counted_end) - first;
+        }
+        const Range range = cells(o);
+        return range.last - range.first;
+    }
+};
+
 namespace detail {
 
-/// Taps of window `o` that lie on cells of the input.
-inline Range taps_inside(const WindowAxis& axis, index_t window) {
-    const index_t position = axis.position(window, 0);
-    return {std::clamp<index_t>(-position, 0, axis.kernel), std::clamp<index_t>(axis.input - position, 0, axis.kernel)};
+/// The windows over the last two axes; those along further axes are at one place.
+template <class T>
+struct PoolPlane {
+    PoolAxis row;  ///< of rows, one where there is but one axis
+    PoolAxis column;
+    const T* const* planes = nullptr;  ///< the first cells of the planes under the windows
+    index_t plane_count = 0;
+    index_t counted = 1;  ///< by the windows along further axes
+    index_t x_row = 0, x_column = 0;
+    T* y = nullptr;
+    index_t y_row = 0, y_column = 0;
+    index_t run = 1;     ///< channels side by side in x and y
+    T* cells = nullptr;  ///< scratch of `room` elements and two vectors
+    index_t room = 0;
+    T* divisors = nullptr;  ///< scratch of `block` elements and a vector
+    index_t block = 0;      ///< windows of a row taken at once, lanes over them; 0: lanes over the channels
+};
+
+/// to = the cells of the columns `columns`, joined over all planes and the rows `rows`, in this order.
+template <class Target, class Op, class T>
+NN_INLINE void join_columns(const PoolPlane<T>& s, const Range& rows, const Range& columns, T* to) {
+    const bool dense = s.x_column == s.run;
+    const index_t pieces = dense ? 1 : columns.last - columns.first;
+    const index_t length = dense ? (columns.last - columns.first) * s.run : s.run;
+    const index_t height = rows.last - rows.first;
+    for (index_t piece = 0; piece < pieces; ++piece) {
+        const index_t at = rows.first * s.x_row + (columns.first + piece) * s.x_column;
+        over_row<Target, T, 4>(length, [&]<class V, index_t Count>(index_t i) NN_INLINE_LAMBDA {
+            constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
+            V joined[Count];
+            simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { joined[v] = V{} + Op::template start<T>; });
+            for (index_t plane = 0; plane < s.plane_count; ++plane) {
+                const T* from = s.planes[plane] + at + i;
+                for (index_t row = 0; row < height; ++row, from += s.x_row) {
+                    simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                        V cell;
+                        simd::load(cell, from + v * lanes);
+                        Op::join(joined[v], cell);
+                    });
+                }
+            }
+            simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { simd::store(joined[v], to + piece * s.run + i + v * lanes); });
+        });
+    }
 }
 
-/// Windows whose tap `tap` lies on a cell of the input.
-inline Range windows_inside(const WindowAxis& axis, index_t tap) {
-    const index_t shift = axis.position(0, tap);
-    const index_t first = shift >= 0 ? 0 : divide_up(-shift, axis.stride);
-    const index_t last = shift >= axis.input ? 0 : divide_up(axis.input - shift, axis.stride);
-    return {std::min(first, axis.output), std::clamp<index_t>(last, std::min(first, axis.output), axis.output)};
+/// y = `kernel` neighbouring cells joined, for `count` windows `stride` apart, which is `Stride` unless that is 0.
+template <class Target, class Op, index_t Stride, class T>
+NN_INLINE void slide(const T* cells, index_t stride, index_t kernel, index_t count, const T* divisors, T* y) {
+    over_row<Target, T, 4>(count, [&]<class V, index_t Count>(index_t i) NN_INLINE_LAMBDA {
+        constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
+        const T* const from = cells + i * stride;
+        V joined[Count];
+        simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { joined[v] = V{} + Op::template start<T>; });
+        if constexpr (Stride == 2 && lanes > 1) {
+            index_t tap = 0;
+            for (; tap + 1 < kernel; tap += 2) {
+                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                    V even;
+                    V odd;
+                    simd::load_pairs(even, odd, from + tap + 2 * v * lanes);
+                    Op::join(joined[v], even);
+                    Op::join(joined[v], odd);
+                });
+            }
+            if (tap < kernel) {
+                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                    V even;
+                    V odd;
+                    simd::load_pairs(even, odd, from + tap + 2 * v * lanes);
+                    Op::join(joined[v], even);
+                });
+            }
+        } else {
+            for (index_t tap = 0; tap < kernel; ++tap) {
+                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                    V cell;
+                    if constexpr (Stride == 1 || lanes == 1) {
+                        simd::load(cell, from + tap + v * lanes);
+                    } else {
+                        T gathered[lanes];
+                        for (index_t lane = 0; lane < lanes; ++lane) {
+                            gathered[lane] = from[(v * lanes + lane) * stride + tap];
+                        }
+                        simd::load(cell, gathered);
+                    }
+                    Op::join(joined[v], cell);
+                });
+            }
+        }
+        simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+            if constexpr (Op::divides) {
+                V divisor;
+                simd::load(divisor, divisors + i + v * lanes);
+                joined[v] /= divisor;
+            }
+            simd::store(joined[v], y + i + v * lanes);
+        });
+    });
+}
+
+/// Lanes over windows: a row of cells is joined into scratch between borders that change no answer, and windows slide over it.
+template <class Target, class Op, class T>
+NN_INLINE void pool_by_windows(const PoolPlane<T>& s) {
+    const WindowAxis& axis = s.column.window;
+    for (index_t first = 0; first < axis.output; first += s.block) {
+        const index_t count = std::min(s.block, axis.output - first);
+        const index_t position = axis.position(first, 0);
+        const index_t length = (count - 1) * axis.stride + axis.kernel;
+        const index_t left = std::clamp<index_t>(-position, 0, length);
+        const index_t right = std::clamp<index_t>(axis.input - position, left, length);
+        std::fill_n(s.cells, left, Op::template start<T>);
+        std::fill_n(s.cells + right, length - right, Op::template start<T>);
+        index_t divided = 0;
+        for (index_t row = 0; row < s.row.window.output; ++row) {
+            join_columns<Target, Op>(s, s.row.cells(row), {position + left, position + right}, s.cells + left);
+            if constexpr (Op::divides) {
+                const index_t counted = saturating_multiply(s.counted, s.row.counted(row));
+                if (row == 0 || counted != divided) {
+                    divided = counted;
+                    for (index_t o = 0; o < count; ++o) {  // where nothing counts the sum is 0
+                        s.divisors[o] = static_cast<T>(std::max<index_t>(saturating_multiply(counted, s.column.counted(first + o)), 1));
+                    }
+                }
+            }
+            T* const y = s.y + row * s.y_row + first;
+            if (axis.stride == 1) {
+                slide<Target, Op, 1>(s.cells, 1, axis.kernel, count, s.divisors, y);
+            } else if (axis.stride == 2) {
+                slide<Target, Op, 2>(s.cells, 2, axis.kernel, count, s.divisors, y);
+            } else {
+                slide<Target, Op, 0>(s.cells, axis.stride, axis.kernel, count, s.divisors, y);
+            }
+        }
+    }
+}
+
+/// Lanes over channels, or none: windows of any size, over as many cells at once as scratch holds.
+template <class Target, class Op, class T>
+NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
+    const index_t length = s.column.window.input;
+    const index_t most = std::max<index_t>(s.room / s.run, 1);
+    for (index_t row = 0; row < s.row.window.output; ++row) {
+        const Range rows = s.row.cells(row);
+        const index_t counted = saturating_multiply(s.counted, s.row.counted(row));
+        index_t begin = 0;
+        index_t next = 0;  // the first window that is not done
+        do {
+            const index_t end = std::min(begin + most, length);
+            join_columns<Target, Op>(s, rows, {begin, end}, s.cells);
+            for (index_t o = next; o < s.column.window.output; ++o) {
+                const Range range = s.column.cells(o);
+                if (range.first >= end && end < length) {
+                    break;
+                }
+                const bool fresh = range.first >= begin;
+                const bool done = range.last <= end;
+                const index_t last = std::min(range.last, end);
+                const T divisor = static_cast<T>(Op::divides ? std::max<index_t>(saturating_multiply(counted, s.column.counted(o)), 1) : 1);
+                T* const y = s.y + row * s.y_row + o * s.y_column;
+                const auto join = [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
+                    V joined = V{} + Op::template start<T>;
+                    if (!fresh) {
+                        simd::load(joined, y + i);
+                    }
+                    for (index_t cell = std::max(range.first, begin); cell < last; ++cell) {
+                        V value;
+                        simd::load(value, s.cells + (cell - begin) * s.run + i);
+                        Op::join(joined, value);
+                    }
+                    if (Op::divides && done) {
+                        joined /= V{} + divisor;
+                    }
+                    simd::store(joined, y + i);
+                };
+                if (fresh) {
+                    over_row<Target, T>(s.run, join);
+                } else {  // one by one: an element goes on from what it is
+                    for (index_t i = 0; i < s.run; ++i) {
+                        join.template operator()<T, 1>(i);
+                    }
+                }
+                next += done ? 1 : 0;
+            }
+            begin = end;
+        } while (begin < length);
+    }
+}
+
+template <class Op, class T>
+void pool_plane(simd::Isa isa, const PoolPlane<T>& s) {
+    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+        if (s.block > 0) {
+            pool_by_windows<decltype(target), Op>(s);
+        } else {
+            pool_by_channels<decltype(target), Op>(s);
+        }
+    });
+}
+
+/// All windows along the axes from `axis` to the last two.
+template <class Op, class T, std::size_t N>
+void pool_planes(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Shape<N + 1>& x_strides, const Shape<N + 1>& y_strides,
+                 std::size_t axis, const PoolPlane<T>& s, Workspace& workspace) {
+    if (axis + 2 >= N) {
+        return pool_plane<Op>(isa, s);
+    }
+    for (index_t o = 0; o < axes[axis].window.output; ++o) {
+        const Range range = axes[axis].cells(o);
+        const auto frame = workspace.frame();
+        const T** const under = frame.template take<const T*>(s.plane_count * (range.last - range.first));
+        PoolPlane<T> inner = s;
+        inner.planes = under;
+        inner.plane_count = 0;
+        for (index_t plane = 0; plane < s.plane_count; ++plane) {
+            for (index_t cell = range.first; cell < range.last; ++cell) {
+                under[inner.plane_count++] = s.planes[plane] + cell * x_strides[axis + 1];
+            }
+        }
+        inner.counted = saturating_multiply(s.counted, axes[axis].counted(o));
+        inner.y = s.y + o * y_strides[axis + 1];
+        pool_planes<Op>(isa, axes, x_strides, y_strides, axis + 1, inner, workspace);
+    }
 }
 
 }  // namespace detail
 
-/// y = Op of y and the cells of x under each window; cells in the padding do not count. All axes are pooled; one that is not has a
-/// window of one. A row of y along the last axis is worked on at a time, tap by tap, so that the inner loop runs along memory in either
-/// layout. Cells are joined in row-major order of the taps.
-template <class Op, class T, std::size_t R>
-void pool(const std::array<WindowAxis, R>& axes, const View<const T, R>& x, const View<T, R>& y) {
-    const WindowAxis& axis = axes[0];
-    if constexpr (R == 1) {
-        // From the first tap that lies on a cell in the last window to the last that does in the first: not all, a window may be far wider.
-        const index_t last = detail::taps_inside(axis, 0).last;
-        for (index_t tap = detail::taps_inside(axis, axis.output - 1).first; tap < last; ++tap) {
-            const Range windows = detail::windows_inside(axis, tap);
-            for (index_t o = windows.first; o < windows.last; ++o) {
-                y(o) = Op::join(y(o), x(axis.position(o, tap)));
-            }
-        }
-    } else {
-        std::array<WindowAxis, R - 1> inner;
-        std::copy(axes.begin() + 1, axes.end(), inner.begin());
-        for (index_t o = 0; o < axis.output; ++o) {
-            const Range taps = detail::taps_inside(axis, o);
-            for (index_t tap = taps.first; tap < taps.last; ++tap) {
-                pool<Op>(inner, at(x, axis.position(o, tap)), at(y, o));
-            }
-        }
+/// y = the cells of x under each window, joined, for items (C, L₁ … L_N) and (C, M₁ … M_N) that may lie in either layout; cells in the
+/// padding do not count. Lanes run over the windows of a row where it is dense in x and y, over the channels where they are.
+///
+/// An answer is joined column by column of its window, each from its first row to its last. Scratch is 24 KiB, a few vectors, and with
+/// more than two axes a pointer for each plane under a window.
+template <class Op, class T, std::size_t N>
+void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y,
+          Workspace& workspace) {
+    constexpr index_t room = 24 * 1024 / static_cast<index_t>(sizeof(T));
+    constexpr index_t vector = 64 / static_cast<index_t>(sizeof(T));
+    if (y.empty()) {
+        return;
     }
-}
-
-/// The same for windows of any size: window o of an axis covers the cells from `cells(axis, o).first` up to `.last`.
-template <class Op, class T, std::size_t R, class Cells>
-void pool_cells(const Cells& cells, const View<const T, R>& x, const View<T, R>& y, std::size_t axis = 0) {
-    for (index_t o = 0; o < y.shape[0]; ++o) {
-        const Range range = cells(axis, o);
-        for (index_t cell = range.first; cell < range.last; ++cell) {
-            if constexpr (R == 1) {
-                y(o) = Op::join(y(o), x(cell));
-            } else {
-                pool_cells<Op>(cells, at(x, cell), at(y, o), axis + 1);
-            }
-        }
+    const auto frame = workspace.frame();
+    const Shape<N + 1>& x_strides = x.item_strides();
+    const Shape<N + 1>& y_strides = y.item_strides();
+    detail::PoolPlane<T> s;
+    s.column = axes[N - 1];
+    s.x_column = x_strides[N];
+    s.y_column = y_strides[N];
+    if constexpr (N > 1) {
+        s.row = axes[N - 2];
+        s.x_row = x_strides[N - 1];
+        s.y_row = y_strides[N - 1];
     }
-}
+    s.room = room;
+    s.cells = frame.template take<T>(room + 4 * vector);
+    s.plane_count = 1;
 
-/// y ← y / Π count(axis, window), the number of cells that each window counts; 0 where it counts none.
-template <class T, std::size_t R, class Count>
-void divide_by_counts(const View<T, R>& y, const Count& count, std::size_t axis = 0, index_t cells = 1) {
-    for (index_t o = 0; o < y.shape[0]; ++o) {
-        const index_t counted = cells * count(axis, o);
-        if constexpr (R == 1) {
-            y(o) = counted == 0 ? T(0) : y(o) / static_cast<T>(counted);
-        } else {
-            divide_by_counts(at(y, o), count, axis + 1, counted);
+    const WindowAxis& column = s.column.window;
+    const index_t channels = x.item()[0];
+    const bool by_channels = x_strides[0] == 1 && y_strides[0] == 1 && s.x_column != 1;
+    if (!by_channels && s.y_column == 1 && s.column.cut == PoolAxis::Cut::sliding && std::max(column.stride, column.kernel) <= room / 2) {
+        s.block = std::min((room - column.kernel) / column.stride, column.output);
+        s.divisors = frame.template take<T>(s.block + vector);
+    } else if (by_channels) {
+        const index_t pieces = divide_up(saturating_multiply(channels, column.input), room);  // as many cells of a row as there are
+        s.run = std::min(divide_up(divide_up(channels, std::max<index_t>(pieces, 1)), vector) * vector, channels);
+    }
+    for (index_t item = 0; item < y.count(); ++item) {
+        for (index_t channel = 0; channel < channels; channel += s.run) {
+            detail::PoolPlane<T> some = s;
+            some.run = std::min(s.run, channels - channel);
+            const T* const first = x[item].data + channel * x_strides[0];
+            some.planes = &first;
+            some.y = y[item].data + channel * y_strides[0];
+            detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, workspace);
         }
     }
 }

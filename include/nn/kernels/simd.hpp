@@ -14,8 +14,8 @@
 #include <concepts>     // std::same_as
 #include <cstddef>      // std::size_t
 #include <cstring>      // std::memcpy
-#include <type_traits>  // std::integral_constant
-#include <utility>      // std::index_sequence
+#include <type_traits>  // std::integral_constant, std::remove_cvref_t
+#include <utility>      // std::declval, std::index_sequence
 
 #include <nn/core/index.hpp>
 
@@ -143,6 +143,31 @@ NN_INLINE void convert(const From& from, To& to) {
 }
 #endif
 
+/// What a kernel computes with: vectors of T where there are some, else single numbers. `load` and `store` do for both.
+template <class T, class Target>
+struct ValuesOf {
+    using type = T;
+};
+template <class T, class Target>
+    requires available<T>
+struct ValuesOf<T, Target> : VectorOf<T, Target> {
+};
+template <class T, class Target>
+using Values = typename ValuesOf<T, Target>::type;
+
+/// The type of one number of them.
+template <class V>
+struct ElementOf {
+    using type = V;
+};
+template <class V>
+    requires requires(const V& v) { v[0]; }
+struct ElementOf<V> {
+    using type = std::remove_cvref_t<decltype(std::declval<const V&>()[0])>;
+};
+template <class V>
+using Element = typename ElementOf<V>::type;
+
 /// From and to memory of any alignment.
 template <class V, class T>
 NN_INLINE void load(V& vector, const T* from) {
@@ -162,6 +187,30 @@ NN_INLINE void load_part(V& vector, const T* from, index_t count) {
 template <class V, class T>
 NN_INLINE void store_part(const V& vector, T* to, index_t count) {
     std::memcpy(to, static_cast<const void*>(&vector), static_cast<std::size_t>(count) * sizeof(T));
+}
+
+/// Keeps the first `count` lanes; the others become those of `rest`.
+template <class V>
+NN_INLINE void keep_part(V& vector, const V& rest, index_t count) {
+    V all = rest;
+    std::memcpy(static_cast<void*>(&all), static_cast<const void*>(&vector), static_cast<std::size_t>(count) * sizeof(Element<V>));
+    vector = all;
+}
+
+/// Calls f with each number of a vector in turn, or with the only one, to be changed.
+template <class V, class F>
+NN_INLINE void each_lane(V& x, const F& f) {
+    using T = Element<V>;
+    if constexpr (std::same_as<V, T>) {
+        f(x);
+    } else {
+        T lanes[sizeof(V) / sizeof(T)];
+        store(x, lanes);
+        for (T& lane : lanes) {
+            f(lane);
+        }
+        load(x, lanes);
+    }
 }
 
 namespace detail {
@@ -196,6 +245,11 @@ NN_INLINE void every_second_of_halves(V& vector, const V& a, const V& b, std::in
     constexpr std::size_t half = sizeof...(I) / 2;
     vector = __builtin_shufflevector(
         a, b, static_cast<int>(First + I / half * half + I % half * 2 % half + I % half * 2 / half * sizeof...(I))...);
+}
+
+template <std::size_t First, class V, std::size_t... I>
+NN_INLINE void alternate(V& vector, const V& a, const V& b, std::index_sequence<I...>) {
+    vector = __builtin_shufflevector(a, b, static_cast<int>(I % 2 * sizeof...(I) + (First + I) / 2)...);
 }
 
 }  // namespace detail
@@ -250,5 +304,17 @@ NN_INLINE void exchange(V& upper, V& lower, std::index_sequence<I...>) {
         __builtin_shufflevector(a, b, ((static_cast<int>(I) & step) != 0 ? lanes + static_cast<int>(I) : static_cast<int>(I) + step)...);
 }
 #endif
+
+/// The reverse: elements of `even` and `odd` by turns.
+template <class V, class T>
+NN_INLINE void store_pairs(const V& even, const V& odd, T* to) {
+    constexpr std::size_t lanes = sizeof(V) / sizeof(T);
+    constexpr std::make_index_sequence<lanes> all;
+    V part;
+    detail::alternate<0>(part, even, odd, all);
+    store(part, to);
+    detail::alternate<lanes>(part, even, odd, all);
+    store(part, to + lanes);
+}
 
 }  // namespace nn::inline NN_ABI::simd

@@ -214,7 +214,7 @@ template <class T, std::size_t N>
 Lanes stencil_lanes(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y) {
     const index_t channels = x.item()[0] / plan.groups;
     const index_t outputs = y.item()[0] / plan.groups;
-    if (!simd::available<T> || plan.folds || !few_products(channels, outputs, plan.taps())) {
+    if (!simd::available<T> || !few_products(channels, outputs, plan.taps())) {
         return Lanes::none;
     }
     const bool rows = y.item_strides()[N] == 1 || y.item()[N] == 1;

@@ -60,7 +60,7 @@ NN_INLINE void multiply_points_tile(const WinogradProduct<T>& p, const T* a, con
     if (p.add) {
         each([&](V& s, index_t r, index_t v) NN_INLINE_LAMBDA { simd::load(s, c + r * p.product_layout.width + v * lanes); });
     } else {
-        each([](V& s, index_t, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::clear(s); });
+        each([](V& s, index_t, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::fill(s, T(0)); });
     }
     const index_t step = p.input_layout.width;
     for (index_t k = 0; k < p.depth; ++k, b += columns, ahead += ahead_step) {

@@ -19,7 +19,8 @@ namespace nn::inline NN_ABI {
 /// its answer.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    one read of x for each window that a cell is in; no scratch.
+/// Cost    one read of x for each window that a cell is in along all axes but the last; scratch and order of sums as kernels::pool says,
+///         for one window as a global pool's.
 /// Source  torch.nn.AdaptiveAvgPool and AdaptiveMaxPool; equinox.nn's and brainstate's with `AdaptiveWindows::equinox`.
 template <std::size_t N, class Kind>
 struct AdaptivePool : detail::Stateless<AdaptivePool<N, Kind>, void, N + 1> {
@@ -36,8 +37,8 @@ private:
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [this](const Batch<const T, N + 1>& x) { return ops::adaptive_pool_item(name, options, x); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) {
-                ops::adaptive_pool<Kind>(options, x, y, name);
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::adaptive_pool<Kind>(options, x, y, workspace, name);
             });
     }
 };
@@ -58,7 +59,8 @@ using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 ///
 ///     x (…, C, L₁ … L_N)    y (…, C)
 ///
-/// Without a cell the answer is −∞, +∞ or 0. Added in row-major order of the cells, whatever the layout.
+/// Without a cell the answer is −∞, +∞ or 0. Added in row-major order of the cells by eight interleaved partial
+/// sums of 512 cells together, whatever the layout.
 ///
 /// Errors  shape_error; the output is untouched.
 /// Cost    one read of x; no scratch.

@@ -39,10 +39,12 @@ struct BatchNormState {
 ///
 ///     y = bn(x, state)      y = bn(x, state, nn::training())
 ///
-/// y may be x itself. Variances are two-pass; sums in T, in an order that depends on n alone.
+/// y may be x itself. Variances are two-pass. Sums in T, in blocks of 1024 elements in row-major order of (batch, spatial…), each in the
+/// lanes of a few vectors: their order depends on n alone, and on the instruction set.
 ///
 /// Errors  shape_error, std::invalid_argument; output and state are untouched.
-/// Cost    2 reads and 1 write of x in inference's one pass, two reads more in training; scratch 3·C or 5·C elements.
+/// Cost    1 read and 1 write of x in inference, two reads more in training; scratch 3·C or 5·C elements, and at most
+///         3·1024 more where channels lie innermost.
 /// Source  Ioffe & Szegedy 2015; the numbers of noxton.BatchNorm and torch.nn.BatchNorm; of blox.BatchNorm with
 ///         `unbiased_running_var = false` and momentum 1 − blox's.
 template <std::floating_point T, std::size_t N>

@@ -34,7 +34,8 @@ namespace nn::inline NN_ABI {
 /// `nn::adjoint(conv, shape)` makes the exact transpose of a convolution.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch for the packed weight, about 128 KiB, and the weight with `flip_kernel`.
+/// Cost    2·B·O·ΠL·ΠK·C/G flop, for the zeros between cells are left out (w · ∞ at a zero is no NaN); scratch for the weight as it is
+///         and packed, and about 256 KiB, or the results of 64 windows.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 14; the numbers of equinox.nn.ConvTranspose; of blox.ConvTranspose with
 ///         lax padding, of brainstate's with `flip_kernel` too; of torch.nn.ConvTranspose through `nn::from_torch_transposed`.
 template <std::floating_point T, std::size_t N>

@@ -54,25 +54,33 @@ public:
         Workspace workspace;
         const auto frame = workspace.frame();
         const ops::ConvParameters<T, N> taken = ops::as_taken(options, parameters);
-        const View<const T, N + 2> weight = ops::dense_weight(taken.weight, taken.mask, frame);
-        const index_t depth = weight.size() / options.out_channels;
+        const kernels::TapClasses<N> classes = ops::tap_classes(options);
+        const T* const weight = ops::sorted_weight<T, N>(classes, taken, frame);
         const index_t channels = options.in_channels / options.groups;
         const index_t outputs = options.out_channels / options.groups;
-        const View<const T, 2> matrix = contiguous(weight.data, Shape<2>{options.out_channels, depth});
+        const index_t depth = channels * classes.taps();
+        // Where the shape of x is not known, as for a large one.
+        index_t windows = 1 << 20;
+        if (!freeze.input_shape.empty()) {
+            const auto x = detail::checked_shape<const T, N + 1>(who, freeze.input_shape);
+            windows = saturating_multiply(ops::conv_plan(who, options, x).windows(), x.count());
+        }
+        packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows);
         if constexpr (may_be_winograd) {
             tile_ = tile_for(freeze);
             if (tile_) {
                 winograd_.resize(
                     static_cast<std::size_t>(kernels::winograd_weight_size<T>(isa_, *tile_, options.groups, options.out_channels, depth)));
+                const View<const T, 2> matrix = contiguous(weight, Shape<2>{options.out_channels, depth});
                 (void)kernels::pack_winograd(isa_, *tile_, matrix, options.groups, winograd_.data());
             }
         }
-        if (winograd_.empty() && kernels::few_products(channels, outputs, depth / channels)) {
-            dense_.assign(weight.data, weight.data + weight.size());
+        if (winograd_.empty() && classes.some_few(channels, outputs)) {
+            dense_.assign(weight, weight + taken.weight.size());
         }
         if (winograd_.empty() || freeze.input_shape.empty()) {
-            panels_.resize(static_cast<std::size_t>(kernels::packed_conv_size<T>(isa_, options.groups, outputs, depth)));
-            (void)kernels::pack_conv(isa_, matrix, options.groups, depth / channels, panels_.data());
+            panels_.resize(static_cast<std::size_t>(packing_.size()));
+            (void)kernels::pack_classes(packing_, classes, weight, panels_.data());
         }
         if (parameters.bias) {
             for (index_t o = 0; o < options.out_channels; ++o) {
@@ -107,7 +115,6 @@ private:
 
     struct Weight {
         const FrozenConv& conv;
-        index_t taps;
         std::optional<kernels::WinogradWeight<T>> transformed{};
 
         const T* dense() const { return conv.dense_.empty() ? nullptr : conv.dense_.data(); }
@@ -117,14 +124,14 @@ private:
             return pays ? &*transformed : nullptr;
         }
         kernels::PackedConv<T> panels() const {
-            const Options& options = conv.options_;
-            const index_t groups = options.groups;
-            return {conv.isa_, groups, options.out_channels / groups, {options.in_channels / groups, taps}, conv.panels_.data()};
+            kernels::PackedConv<T> packed = conv.packing_;
+            packed.panels = conv.panels_.data();
+            return packed;
         }
     };
 
-    Weight weight(index_t taps) const {
-        Weight weight{*this, taps};
+    Weight weight() const {
+        Weight weight{*this};
         if (tile_) {
             const index_t groups = options_.groups;
             weight.transformed = {isa_, *tile_, groups, options_.out_channels / groups, options_.in_channels / groups, winograd_.data()};
@@ -138,8 +145,8 @@ private:
             who_, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
                 const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
-                ops::run_conv(who_, options_, plan, x, weight(plan.taps()), bias_.empty() ? nullptr : bias_.data(),
-                              kernels::finish_with<T>(function_), y, workspace);
+                ops::run_conv(who_, options_, plan, x, weight(), bias_.empty() ? nullptr : bias_.data(), kernels::finish_with<T>(function_),
+                              y, workspace);
             });
     }
 
@@ -147,6 +154,7 @@ private:
     Options options_;
     simd::Isa isa_;
     std::optional<kernels::WinogradTile> tile_{};
+    kernels::PackedConv<T> packing_;  // of panels_
     [[no_unique_address]] Function function_;
     AlignedVector<T> dense_;     // where the convolution may be a stencil
     AlignedVector<T> winograd_;  // of tile_

@@ -18,11 +18,13 @@ namespace nn::inline NN_ABI {
 ///
 ///     x, y (…, C, L₁ … L_N)    μ, σ² (G), the biased variance    weight, bias (C)
 ///
-/// One group normalises the item, C groups each channel (instance normalisation). y may be x itself. The variance is two-pass; sums in T,
-/// in row-major order of (channel, spatial…), whatever the layout.
+/// One group normalises the item, C groups each channel (instance normalisation). y may be x itself. The variance is two-pass. Sums in T,
+/// in blocks of 1024 elements in row-major order of (channel, spatial…), whatever the layout, each in the lanes of a few vectors: their
+/// order depends on the size of a group alone, and on the instruction set.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    3 reads and 1 write of x; scratch 3·C elements.
+/// Cost    3 reads and 1 write of x, of which a cache that holds a group of channels that lie apart sees one read; scratch 3·C elements,
+///         and at most 3·1024 more where channels lie innermost.
 /// Source  Wu & He 2018, arXiv:1803.08494; the numbers of equinox.nn.GroupNorm and torch.nn.GroupNorm; of brainstate's with channels last
 ///         and eps 1e-6.
 template <std::floating_point T, std::size_t N>

@@ -20,10 +20,11 @@ namespace nn::inline NN_ABI {
 ///
 ///     x, y (…, S₁ … S_R)    weight, bias (S₁ … S_R)
 ///
-/// y may be x itself. The variance is two-pass; sums in T, in an order that depends on ΠS alone.
+/// y may be x itself. The variance is two-pass. Sums in T, in blocks of 1024 elements, each in the lanes of a few vectors: their order
+/// depends on ΠS alone, and on the instruction set.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    3 reads (RMSNorm: 2) and 1 write of x; no scratch.
+/// Cost    3 reads (RMSNorm: 2) and 1 write of x, of which a cache that holds an item sees one read; no scratch.
 /// Source  Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467. The numbers of noxton.LayerNorm, of
 ///         equinox.nn.LayerNorm for x of the norm's shape, torch.nn.LayerNorm, blox.LayerNorm and blox.RMSNorm; of equinox.nn.RMSNorm with
 ///         `use_bias`; of brainstate with eps 1e-6.

@@ -20,7 +20,8 @@ namespace nn::inline NN_ABI {
 /// An even n has one channel more below c than above. With `average` alpha is divided by n.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    B·C·ΠL·n flop and B·C·ΠL powers; no scratch.
+/// Cost    B·C·ΠL·n flop and B·C·ΠL powers; scratch as kernels::local_response_norm says, whatever ΠL.
+/// Order   squares are summed in T in rising order of the channels; the power of a float is right to 2 + 1.25·beta units in the last place.
 /// Source  Krizhevsky et al. 2012; the numbers of noxton.LocalResponseNormalization; of torch.nn.LocalResponseNorm with `average` and k 1.
 template <std::floating_point T, std::size_t N>
 struct LocalResponseNorm : detail::Stateless<LocalResponseNorm<T, N>, T, N + 1> {
@@ -38,8 +39,8 @@ private:
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             name, [](const Batch<const T, N + 1>& x) { return x.item(); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) {
-                ops::local_response_norm(options, x, y, name);
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::local_response_norm(options, x, y, workspace, name);
             });
     }
 };

@@ -19,7 +19,8 @@ namespace nn::inline NN_ABI {
 /// x. With `channels_last` items are (L₁ … L_N, C). A NaN under a window is its answer.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    B·C·ΠM·ΠK operations; no scratch.
+/// Cost    B·C·ΠM·(s_N·ΠK/K_N + K_N) operations at most; scratch as kernels::pool says, whatever the extents of two axes.
+/// Order   a mean is summed in T column by column of its window, each from its first row to its last, then divided.
 /// Source  the numbers of blox's pools; equinox.nn.AvgPool with `count_padding`; torch.nn.MaxPool, AvgPool.
 template <std::size_t N, class Kind>
 struct Pool : detail::Stateless<Pool<N, Kind>, void, N + 1> {
@@ -36,7 +37,9 @@ private:
     auto operation() const {
         return detail::operation<T, N + 1, N + 1>(
             Kind::name, [this](const Batch<const T, N + 1>& x) { return ops::pool_plan(Kind::name, options, x).item(); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace&) { ops::pool<Kind>(options, x, y); });
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                ops::pool<Kind>(options, x, y, workspace);
+            });
     }
 };
 

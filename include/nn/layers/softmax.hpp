@@ -18,7 +18,8 @@ namespace nn::inline NN_ABI {
 ///     x, y (…, C)
 ///
 /// The largest x of a row is subtracted first: no finite row overflows. A row of −∞ alone, or with a +∞ or a NaN, is NaN, as in JAX and
-/// PyTorch. y may be x itself.
+/// PyTorch. y may be x itself. Powers of floats to 2 units in the last place; sums in T, in blocks of 1024 elements, each in the lanes of a
+/// few vectors: their order depends on C alone, and on the instruction set.
 ///
 /// Errors  shape_error; the output is untouched.
 /// Cost    B·C exponentials; no scratch.

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>    // std::min
+#include <array>        // std::array
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 
 #include <nn/core/check.hpp>
 #include <nn/core/per_axis.hpp>
 #include <nn/core/view.hpp>
-#include <nn/kernels/elementwise.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/global_pool.hpp>
 #include <nn/kernels/pool.hpp>
-#include <nn/kernels/reduce.hpp>
+#include <nn/kernels/simd.hpp>
 #include <nn/ops/pool.hpp>
 
 namespace nn::inline NN_ABI {
@@ -44,17 +45,6 @@ void check_adaptive_pool_options(std::string_view who, const AdaptivePoolOptions
     }
 }
 
-/// Cells of window o of M over L cells.
-inline kernels::Range adaptive_cells(AdaptiveWindows windows, index_t length, index_t count, index_t o) {
-    const index_t whole = length / count;
-    const index_t rest = length % count;
-    if (windows == AdaptiveWindows::torch) {
-        return {o * whole + o * rest / count, (o + 1) * whole + divide_up((o + 1) * rest, count)};
-    }
-    const auto first = [&](index_t window) { return window * whole + std::min(window, rest); };
-    return {first(o), first(o + 1)};
-}
-
 /// Extents of one item of y, in the item's order of axes.
 template <class T, std::size_t N>
 Shape<N + 1> adaptive_pool_item(std::string_view who, const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x) {
@@ -71,23 +61,27 @@ Shape<N + 1> adaptive_pool_item(std::string_view who, const AdaptivePoolOptions<
 
 /// y = the maximum, minimum or mean of the cells of x under each of `output_size` windows.
 template <class Kind, class T, std::size_t N>
-void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, std::string_view who) {
+void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace,
+                   std::string_view who) {
     check_output(who, x, adaptive_pool_item(who, options, x), y);
     check_apart(who, "y", y, "x", x);
-    const auto cells = [&, from = x.channels_first(options.layout).item()](std::size_t axis, index_t o) {
-        return axis == 0 ? kernels::Range{o, o + 1} : adaptive_cells(options.windows, from[axis], options.output_size[axis - 1], o);
-    };
-    for (index_t item = 0; item < x.count(); ++item) {
-        const View<T, N + 1> to = y.channels_first(options.layout)[item];
-        kernels::transform(to, [] { return Kind::Kernel::template start<T>; });
-        kernels::pool_cells<typename Kind::Kernel>(cells, x.channels_first(options.layout)[item], to);
-        if constexpr (Kind::average) {
-            kernels::divide_by_counts(to, [&](std::size_t axis, index_t o) {
-                const kernels::Range range = cells(axis, o);
-                return range.last - range.first;
-            });
+    const auto from = x.channels_first(options.layout);
+    const auto to = y.channels_first(options.layout);
+    if (element_count(to.item()) == from.item()[0]) {  // one window
+        for (index_t item = 0; item < x.count(); ++item) {
+            const View<T, N + 1> one = to[item];
+            kernels::global_pool<typename Kind::Kernel>(simd::machine(), from[item],
+                                                        View<T, 1>{one.data, {one.shape[0]}, {one.strides[0]}});
         }
+        return;
     }
+    std::array<kernels::PoolAxis, N> axes;
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        axes[axis].window.input = from.item()[axis + 1];
+        axes[axis].window.output = options.output_size[axis];
+        axes[axis].cut = options.windows == AdaptiveWindows::torch ? kernels::PoolAxis::Cut::overlapping : kernels::PoolAxis::Cut::apart;
+    }
+    kernels::pool<typename Kind::Kernel>(simd::machine(), axes, from, to, workspace);
 }
 
 /// y (…, C) = the maximum, minimum or mean over all spatial axes of x, added in row-major order.
@@ -97,16 +91,7 @@ void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, c
     check_output(who, x, Shape<1>{from.item()[0]}, y);
     check_apart(who, "y", y, "x", x);
     for (index_t item = 0; item < x.count(); ++item) {
-        for (index_t c = 0; c < from.item()[0]; ++c) {
-            const auto cells = at(from[item], c);
-            T result = Kind::Kernel::template start<T>;
-            if constexpr (Kind::average) {
-                result = cells.size() == 0 ? T(0) : kernels::mean_of(cells, [](T value) { return value; });
-            } else {
-                kernels::for_each(cells, [&](T value) { result = Kind::Kernel::join(result, value); });
-            }
-            y[item](c) = result;
-        }
+        kernels::global_pool<typename Kind::Kernel>(simd::machine(), from[item], y[item]);
     }
 }
 

@@ -62,18 +62,17 @@ void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, con
     check_apart(who, "y", y, "running_mean", Batch<const T, 1>(mean));
     check_apart(who, "y", y, "running_var", Batch<const T, 1>(variance));
     const auto frame = workspace.frame();
-    T* const scale = frame.template take<T>(options.size);
-    T* const shift = frame.template take<T>(options.size);
-    T* const center = frame.template take<T>(options.size);
-    for (index_t c = 0; c < options.size; ++c) {
-        center[c] = mean(c);
-        scale[c] = (parameters.weight ? (*parameters.weight)(c) : T(1)) / std::sqrt(variance(c) + static_cast<T>(options.eps));
-        shift[c] = parameters.bias ? (*parameters.bias)(c) : T(0);
-    }
     const auto from = x.channels_first(options.layout);
     const auto to = y.channels_first(options.layout);
+    kernels::PerChannel<T> p(from[0], to[0], frame);
+    for (index_t c = 0; c < options.size; ++c) {
+        p.center[c] = mean(c);
+        p.scale[c] = (parameters.weight ? (*parameters.weight)(c) : T(1)) / std::sqrt(variance(c) + static_cast<T>(options.eps));
+        p.shift[c] = parameters.bias ? (*parameters.bias)(c) : T(0);
+    }
+    p.repeat();
     for (index_t item = 0; item < x.count(); ++item) {
-        kernels::normalise(from[item], center, scale, shift, to[item]);
+        kernels::normalise(from[item], p, 0, options.size, to[item]);
     }
 }
 

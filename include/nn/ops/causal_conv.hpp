@@ -85,9 +85,7 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
             target, [](T value) { return value; }, source);
     };
     const auto frame = workspace.frame();
-    const View<const T, 3> weight = dense_weight(parameters.weight, parameters.mask, frame);
-    const CallWeight<T> forms{contiguous(weight.data, Shape<2>{weight.shape[0], weight.shape[1] * weight.shape[2]}), options.groups,
-                              options.kernel_size, frame};
+    const CallWeight<T, 1> weight(conv_options(options), parameters, steps, frame);
     const T* const bias = kernels::dense_vector(parameters.bias, frame);
     const View<T, 2> joint =
         contiguous(frame.template take<T>(options.in_channels * (past + head)), Shape<2>{options.in_channels, past + head});
@@ -95,7 +93,7 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
         kernels::ConvPlan<1> plan{.axes = {{{.input = input.shape[1], .kernel = options.kernel_size, .dilation = options.dilation}}},
                                   .groups = options.groups};
         plan.axes[0].place({});
-        kernels::convolve(plan, Batch<const T, 2>(input), forms, bias, Batch<T, 2>(output), workspace);
+        kernels::convolve(plan, Batch<const T, 2>(input), weight, bias, Batch<T, 2>(output), workspace);
     };
     for (index_t b = 0; b < x.count(); ++b) {
         const View<const T, 2> input = from[b];

@@ -168,31 +168,68 @@ View<const T, R> dense_weight(const View<const T, R>& weight, const std::optiona
     return dense;
 }
 
+/// How the taps of a convolution, or of a transposed one, are sorted in its weight.
+template <template <std::size_t> class Options, std::size_t N>
+kernels::TapClasses<N> tap_classes(const Options<N>& options) {
+    kernels::TapClasses<N> classes;
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        index_t apart = 0;  // cells of x
+        if constexpr (requires { options.input_dilation; }) {
+            apart = options.input_dilation[axis];
+        } else {
+            apart = options.stride[axis];
+        }
+        classes.axes[axis] = {options.kernel_size[axis], options.dilation[axis], apart};
+    }
+    return classes;
+}
+
+/// The weight of a convolution times its mask, sorted by the classes of its taps: (O, C/G · ΠK), row-major, where there is one.
+template <class T, std::size_t N>
+const T* sorted_weight(const kernels::TapClasses<N>& classes, const ConvParameters<T, N>& parameters, const Workspace::Frame& frame) {
+    return classes.one() ? dense_weight(parameters.weight, parameters.mask, frame).data
+                         : kernels::sort_taps(classes, parameters.weight, parameters.mask, frame);
+}
+
 /// The arrays of a convolution as it takes them.
 template <class T, std::size_t N>
 const ConvParameters<T, N>& as_taken(const ConvOptions<N>&, const ConvParameters<T, N>& parameters) {
     return parameters;
 }
 
-/// A weight (O, C/G · ΠK) in panels for this machine, in scratch memory.
-template <class T>
-kernels::PackedConv<T> pack_conv(const View<const T, 2>& weight, index_t groups, index_t taps, const Workspace::Frame& frame) {
-    const simd::Isa isa = simd::machine();
-    const index_t size = kernels::packed_conv_size<T>(isa, groups, weight.shape[0] / groups, weight.shape[1]);
-    return kernels::pack_conv(isa, weight, groups, taps, frame.template take<T>(size));
-}
-
 /// The weight of a convolution for one call: as it is, times its mask, and packed.
-template <class T>
+template <class T, std::size_t N>
 struct CallWeight {
-    View<const T, 2> matrix;  ///< (O, C/G · ΠK), row-major
+    const T* matrix;  ///< (O, C/G · ΠK), row-major, class by class of its taps
+    index_t outputs;
+    index_t channels;  ///< of a group
     index_t groups;
-    index_t taps;
+    kernels::TapClasses<N> classes;
+    index_t windows;  ///< of all items
     const Workspace::Frame& frame;
     mutable std::optional<kernels::PackedConv<T>> packed = std::nullopt;  // when first asked for, once for a call
 
-    const T* dense() const { return matrix.data; }
-    const kernels::PackedConv<T>& panels() const { return packed ? *packed : packed.emplace(pack_conv(matrix, groups, taps, frame)); }
+    /// Of a convolution with these options.
+    template <template <std::size_t> class Options>
+    CallWeight(const Options<N>& options, const ConvParameters<T, N>& parameters, index_t windows_, const Workspace::Frame& frame_)
+        : outputs(options.out_channels),
+          channels(options.in_channels / options.groups),
+          groups(options.groups),
+          classes(tap_classes(options)),
+          windows(windows_),
+          frame(frame_) {
+        matrix = sorted_weight(classes, parameters, frame);
+    }
+
+    const T* dense() const { return matrix; }
+    /// In scratch memory.
+    const kernels::PackedConv<T>& panels() const {
+        if (!packed) {
+            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows);
+            packed = kernels::pack_classes(packing, classes, matrix, frame.template take<T>(packing.size()));
+        }
+        return *packed;
+    }
 };
 
 /// The convolution that the plan says, of views that are still to be checked. `weight` is as `kernels::convolve` takes it.
@@ -209,10 +246,8 @@ template <template <std::size_t> class Options, class T, std::size_t N>
 void run_conv(std::string_view who, const Options<N>& options, const kernels::ConvPlan<N>& plan, const Batch<const T, N + 1>& x,
               const ConvParameters<T, N>& parameters, const Batch<T, N + 1>& y, Workspace& workspace) {
     const auto frame = workspace.frame();
-    const index_t depth = options.in_channels / options.groups * plan.taps();
-    const View<const T, N + 2> weight = dense_weight(parameters.weight, parameters.mask, frame);
-    const CallWeight<T> forms{contiguous(weight.data, Shape<2>{options.out_channels, depth}), options.groups, plan.taps(), frame};
-    run_conv(who, options, plan, x, forms, kernels::dense_vector(parameters.bias, frame), {}, y, workspace);
+    const CallWeight<T, N> weight(options, parameters, saturating_multiply(plan.windows(), x.count()), frame);
+    run_conv(who, options, plan, x, weight, kernels::dense_vector(parameters.bias, frame), {}, y, workspace);
 }
 
 /// N-dimensional cross-correlation of views with any leading axes: `nn::Conv` for buffers of one's own. `who` begins the error texts.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>    // std::max
+#include <algorithm>    // std::copy_n, std::max
 #include <concepts>     // std::integral, std::same_as
 #include <cstddef>      // std::size_t
 #include <stdexcept>    // std::out_of_range
@@ -61,6 +61,10 @@ void embed(const EmbedOptions& options, const Batch<const I, 0>& indices, const 
     for (index_t i = 0; i < indices.count(); ++i) {
         const View<const T, 1> row = at(table, row_of(*indices[i].data));
         const View<T, 1> to = y[i];
+        if (row.strides[0] == 1 && to.strides[0] == 1) {
+            std::copy_n(row.data, row.shape[0], to.data);
+            continue;
+        }
         for (index_t d = 0; d < row.shape[0]; ++d) {
             to(d) = row(d);
         }

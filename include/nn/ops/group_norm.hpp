@@ -52,23 +52,28 @@ void group_norm(const GroupNormOptions& options, const Batch<const T, K>& x, con
         return;
     }
     const auto frame = workspace.frame();
-    T* const center = frame.template take<T>(options.channels);
-    T* const scale = frame.template take<T>(options.channels);
-    T* const shift = frame.template take<T>(options.channels);
     const auto from = x.channels_first(options.layout);
     const auto to = y.channels_first(options.layout);
+    kernels::PerChannel<T> p(from[0], to[0], frame);
     const index_t size = options.channels / options.groups;
+    const bool by_group = to.item_strides()[0] != 1;  // while the group is in the cache; rows of channels are normalised as a whole
     for (index_t item = 0; item < x.count(); ++item) {
         for (index_t c = 0; c < options.channels; c += size) {
             const kernels::Moments<T> moments = kernels::moments(slice(from[item], c, size));
             const T inverse = T(1) / std::sqrt(moments.variance + static_cast<T>(options.eps));
             for (index_t i = c; i < c + size; ++i) {
-                center[i] = moments.mean;
-                scale[i] = inverse * (parameters.weight ? (*parameters.weight)(i) : T(1));
-                shift[i] = parameters.bias ? (*parameters.bias)(i) : T(0);
+                p.center[i] = moments.mean;
+                p.scale[i] = inverse * (parameters.weight ? (*parameters.weight)(i) : T(1));
+                p.shift[i] = parameters.bias ? (*parameters.bias)(i) : T(0);
+            }
+            if (by_group) {
+                kernels::normalise(from[item], p, c, size, to[item]);
             }
         }
-        kernels::normalise(from[item], center, scale, shift, to[item]);
+        if (!by_group) {
+            p.repeat();
+            kernels::normalise(from[item], p, 0, options.channels, to[item]);
+        }
     }
 }
 

@@ -85,9 +85,7 @@ void layer_norm(const Options<R>& options, const Batch<const T, R>& x, const Lay
     check_output(who, x, layer_norm_item(who, options, x), y);
     check_apart_or_same(who, y, x);
     const T one = 1;
-    const T zero = 0;
     const View<const T, R> weight = parameters.weight.value_or(View<const T, R>{&one, x.item(), {}});
-    const View<const T, R> bias = parameters.bias.value_or(View<const T, R>{&zero, x.item(), {}});
     for (index_t i = 0; i < x.count(); ++i) {
         T mean = 0;
         T square = 0;
@@ -96,11 +94,29 @@ void layer_norm(const Options<R>& options, const Batch<const T, R>& x, const Lay
             mean = moments.mean;
             square = moments.variance;
         } else {
-            square = kernels::mean_of(x[i], [](T value) { return value * value; });
+            square = kernels::mean_square_of(x[i]);
         }
         const T scale = T(1) / std::sqrt(square + static_cast<T>(options.eps));
-        kernels::transform(
-            y[i], [=](T value, T w, T b) { return (value - mean) * scale * w + b; }, x[i], weight, bias);
+        const auto normalised = [=](const auto& from, auto& value) NN_INLINE_LAMBDA {
+            value = from;
+            if constexpr (Options<R>::centred) {
+                value = from - mean;
+            }
+            value = value * scale;
+        };
+        if (parameters.bias) {
+            const auto function = [normalised](auto& value, const auto& from, const auto& w, const auto& b) NN_INLINE_LAMBDA {
+                normalised(from, value);
+                value = value * w + b;
+            };
+            kernels::map<T>(y[i], function, x[i], weight, *parameters.bias);
+        } else {
+            const auto function = [normalised](auto& value, const auto& from, const auto& w) NN_INLINE_LAMBDA {
+                normalised(from, value);
+                value = value * w;
+            };
+            kernels::map<T>(y[i], function, x[i], weight);
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 #include <nn/core/check.hpp>
 #include <nn/core/shape.hpp>
 #include <nn/core/view.hpp>
-#include <nn/kernels/normalise.hpp>
+#include <nn/core/workspace.hpp>
+#include <nn/kernels/local_response_norm.hpp>
+#include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI {
 
@@ -30,15 +32,16 @@ inline void check_local_response_norm_options(std::string_view who, const LocalR
 
 /// y = x / (k + alpha · Σ x²)^beta, the sum over `size` neighbouring channels.
 template <class T, std::size_t K>
-void local_response_norm(const LocalResponseNormOptions& options, const Batch<const T, K>& x, const Batch<T, K>& y,
+void local_response_norm(const LocalResponseNormOptions& options, const Batch<const T, K>& x, const Batch<T, K>& y, Workspace& workspace,
                          std::string_view who = "nn::ops::local_response_norm") {
     check_local_response_norm_options(who, options);
     check_output(who, x, x.item(), y);
     check_apart(who, "y", y, "x", x);
     const double alpha = options.average ? options.alpha / static_cast<double>(options.size) : options.alpha;
     for (index_t item = 0; item < x.count(); ++item) {
-        kernels::local_response_norm(x.channels_first(options.layout)[item], options.size, static_cast<T>(options.k), static_cast<T>(alpha),
-                                     static_cast<T>(options.beta), y.channels_first(options.layout)[item]);
+        kernels::local_response_norm(simd::machine(), x.channels_first(options.layout)[item], options.size, static_cast<T>(options.k),
+                                     static_cast<T>(alpha), static_cast<T>(options.beta), y.channels_first(options.layout)[item],
+                                     workspace);
     }
 }
 

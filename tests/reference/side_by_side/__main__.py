@@ -143,8 +143,9 @@ class Run:
             worker = Worker(self.options, library)
             try:
                 while True:
-                    for report in worker.ask(**waiting.get_nowait()):
-                        self.report(report)
+                    task, deadly = waiting.get_nowait(), []
+                    while not self.done(worker, task, deadly):
+                        worker = Worker(self.options, library)
             except queue.Empty:
                 worker.close()
             except Exception as error:
@@ -155,6 +156,21 @@ class Run:
             thread.start()
         for thread in threads:
             thread.join()
+
+    def done(self, worker, task, deadly):
+        """Whether the worker did the task. If not, the library has aborted, and `deadly` says where."""
+        at = None
+        try:
+            for report in worker.ask(**task, deadly=deadly):
+                at = report.get("at", at)
+                if "at" not in report:
+                    self.report(report)
+            return True
+        except RuntimeError:
+            if at is None or at in deadly:
+                raise
+            deadly.append(at)
+            return False
 
     def layers(self, library):
         """{layer: how many times it gets --least}"""

@@ -129,10 +129,10 @@ class Worker:
         except Refused as error:
             say(found=f"the library itself refuses: {error}")
 
-    def run(self, layer, begin, count, seen, found, wanted, patience):
+    def run(self, layer, begin, count, seen, found, wanted, patience, deadly):
         """Runs `count` configurations, drawn from index `begin` on, that are not among those `seen`; `found` disagreements are known. With
         `wanted`, {kind: {line: count}}, "" being any line, it runs those that nn says are wanted, until none is, or `patience` draws on end
-        were not."""
+        were not. The library takes this process with it at the indices in `deadly`."""
         name, pair = layer, Pair(self.layers[layer](), self.driver)
         key = zlib.crc32(f"{self.library} {name}".encode())
         start = time.process_time()
@@ -154,6 +154,10 @@ class Worker:
                 pair.answer(config, pair.arrays(config, values))
                 if self.lines().isdisjoint(wanted[kind]):
                     continue
+            if index in deadly:
+                refused["the library aborts"] += 1
+                continue
+            say(at=index)
             try:
                 difference, part = pair.compare(config, values)
             except Refused as error:
