@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
 #include "support/strided.hpp"
@@ -19,17 +20,6 @@ namespace {
 using namespace nn;
 using namespace nn::test;
 using namespace nn::kernels;
-
-/// What this machine runs.
-std::vector<simd::Isa> isas() {
-    std::vector<simd::Isa> all{simd::Isa::baseline};
-    for (const simd::Isa isa : {simd::Isa::avx2, simd::Isa::avx512}) {
-        if (isa <= simd::machine()) {
-            all.push_back(isa);
-        }
-    }
-    return all;
-}
 
 Strided<float> filled(const Extents& shape, Random& random) {
     Strided<float> array(shape);

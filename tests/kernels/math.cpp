@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 
 #if NN_SIMD
 
 using nn::index_t;
 using nn::simd::Isa;
+using nn::test::isas;
 namespace elementary = nn::kernels::elementary;
 
 namespace {
@@ -80,16 +82,6 @@ std::vector<float> sweep(float largest) {
         x.push_back(-value);
     }
     return x;
-}
-
-std::vector<Isa> isas() {
-    std::vector<Isa> all{Isa::baseline};
-    for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-        if (isa <= nn::simd::machine()) {
-            all.push_back(isa);
-        }
-    }
-    return all;
 }
 
 /// In units, divided by 1 + growth·x².

@@ -13,6 +13,7 @@
 #include <nn/ops/conv.hpp>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 #include "support/random.hpp"
 #include "support/strided.hpp"
 
@@ -20,15 +21,6 @@ namespace {
 
 using namespace nn;
 using namespace nn::test;
-
-template <std::size_t N, class F>
-PerAxis<N> per_axis(const F& draw) {
-    std::array<index_t, N> values{};
-    for (index_t& value : values) {
-        value = draw();
-    }
-    return PerAxis<N>(values);
-}
 
 /// y + 1: twice is not once.
 struct PlusOne {

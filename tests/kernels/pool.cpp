@@ -11,6 +11,7 @@
 #include <nn/kernels/global_pool.hpp>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 #include "support/random.hpp"
 #include "support/strided.hpp"
 
@@ -24,17 +25,6 @@ using kernels::Minimum;
 using kernels::PoolAxis;
 using kernels::Range;
 
-/// What this machine runs.
-std::vector<simd::Isa> isas() {
-    std::vector<simd::Isa> all{simd::Isa::baseline};
-    for (const simd::Isa isa : {simd::Isa::avx2, simd::Isa::avx512}) {
-        if (isa <= simd::machine()) {
-            all.push_back(isa);
-        }
-    }
-    return all;
-}
-
 /// Any numbers, some NaN and infinite.
 template <class T>
 std::vector<T> odd_values(Random& random, index_t count) {
@@ -47,14 +37,6 @@ std::vector<T> odd_values(Random& random, index_t count) {
         }
     }
     return values;
-}
-
-Extents dense_strides(const Extents& shape) {
-    Extents strides(shape.size(), 1);
-    for (std::size_t axis = shape.size(); axis-- > 1;) {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    return strides;
 }
 
 /// The answer for some cells and how far a mean may lie from it.

@@ -11,6 +11,7 @@
 #include <nn/ops/conv.hpp>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
 #include "support/strided.hpp"
@@ -19,26 +20,6 @@ namespace {
 
 using namespace nn;
 using namespace nn::test;
-
-/// What this machine runs.
-std::vector<simd::Isa> isas() {
-    std::vector<simd::Isa> all{simd::Isa::baseline};
-    for (const simd::Isa isa : {simd::Isa::avx2, simd::Isa::avx512}) {
-        if (isa <= simd::machine()) {
-            all.push_back(isa);
-        }
-    }
-    return all;
-}
-
-template <std::size_t N, class F>
-PerAxis<N> per_axis(const F& draw) {
-    std::array<index_t, N> values{};
-    for (index_t& value : values) {
-        value = draw();
-    }
-    return PerAxis<N>(values);
-}
 
 /// One convolution of few channels in a group. Its arrays are vectors of exactly their size: a sanitizer sees what reads beside them.
 template <class T, std::size_t N>
@@ -99,14 +80,6 @@ Case<T, N> any_case(Random& random) {
         }
         return result;
     }
-}
-
-Extents dense_strides(const Extents& shape) {
-    Extents strides(shape.size(), 1);
-    for (std::size_t axis = shape.size(); axis-- > 1;) {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    return strides;
 }
 
 Dense as_dense(const Extents& shape, const auto& values) { return {shape, std::vector<long double>(values.begin(), values.end())}; }

@@ -84,7 +84,8 @@ TEST_CASE("window: extents and the tap of a window follow from the walk") {
                         index_t windows = 0;
                         while (windows * stride + dilation * (kernel - 1) < static_cast<index_t>(cells.size())) {
                             for (index_t tap = 0; tap < kernel; ++tap) {
-                                REQUIRE(axis.cell(axis.position(windows, tap)) == cells[static_cast<std::size_t>(windows * stride + tap * dilation)]);
+                                REQUIRE(axis.cell(axis.position(windows, tap)) ==
+                                        cells[static_cast<std::size_t>(windows * stride + tap * dilation)]);
                             }
                             ++windows;
                         }

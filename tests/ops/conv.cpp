@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/kernels.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
 #include "support/strided.hpp"
@@ -90,15 +91,6 @@ std::vector<T> answer(const Problem<T, N>& problem) {
     Strided<T> y(problem.output_shape());
     run(problem, y);
     return y.values();
-}
-
-template <std::size_t N, class F>
-PerAxis<N> per_axis(const F& draw) {
-    std::array<index_t, N> values{};
-    for (index_t& value : values) {
-        value = draw();
-    }
-    return PerAxis<N>(values);
 }
 
 template <std::size_t N>
