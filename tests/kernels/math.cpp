@@ -153,6 +153,32 @@ TEST_CASE("math: powers keep to their bound, over two million floats for each ex
     }
 }
 
+TEST_CASE("math: the inverse of a power of 3/4 keeps to its bound, over two million floats, and is 0 at infinity") {
+    std::vector<float> x;
+    for (std::uint32_t bits = 0x02081cea; bits < 0x7f800000; bits += 1009) {  // from 1e-37
+        float value = 0;
+        std::memcpy(&value, &bits, sizeof(value));
+        x.push_back(value);
+    }
+    x.resize(x.size() / 64 * 64);
+    x[0] = std::numeric_limits<float>::infinity();
+    x[1] = std::numeric_limits<float>::quiet_NaN();
+    x[2] = std::numeric_limits<float>::max();
+    x[3] = 1;
+    for (const Isa isa : isas()) {
+        const std::vector<float> y = mapped(isa, x, [](auto& v) NN_INLINE_LAMBDA { nn::kernels::inverse_three_quarter_power(v); });
+        CAPTURE(static_cast<int>(isa));
+        CHECK((y[0] == 0 && std::isnan(y[1])));
+        double worst = 0;
+        for (std::size_t i = 2; i < x.size(); ++i) {
+            const double expected = std::pow(static_cast<double>(x[i]), -0.75);
+            worst = std::max(worst, std::abs(static_cast<double>(y[i]) - expected) / unit_at(expected));
+        }
+        CAPTURE(worst);
+        CHECK(worst <= 3);
+    }
+}
+
 TEST_CASE("math: powers of 1, of powers of 2, of infinity and NaN, and too large ones") {
     constexpr float infinity = std::numeric_limits<float>::infinity();
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();

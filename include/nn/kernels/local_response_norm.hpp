@@ -24,21 +24,36 @@ struct ResponseNorm {
     T k, alpha;
 };
 
-/// std::pow of every lane.
+/// value /= sumᵖ for every lane: by std::pow, by vectors, or for p = 3/4, which most models use, without a quotient: 144 µs of a 64 × 56 × 56
+/// image on Zen 3, 304 by vectors.
 template <class T>
-struct AnyPower {
+struct ByAnyPower {
     T p;
 
     template <class V>
-    NN_INLINE void operator()(V& x) const {
-        T some[sizeof(V) / sizeof(T)];
-        simd::store(x, some);
-        for (T& element : some) {
-            element = std::pow(element, p);
-        }
-        simd::load(x, some);
+    NN_INLINE void operator()(V& value, V& sum) const {
+        simd::each_lane(sum, [&](T& element) { element = std::pow(element, p); });
+        value /= sum;
     }
 };
+#if NN_SIMD
+struct ByPower {
+    Power power;
+
+    template <class V>
+    NN_INLINE void operator()(V& value, V& sum) const {
+        power(sum);
+        value /= sum;
+    }
+};
+struct ByThreeQuarterPower {
+    template <class V>
+    NN_INLINE void operator()(V& value, V& sum) const {
+        inverse_three_quarter_power(sum);
+        value *= sum;
+    }
+};
+#endif
 
 /// Up to a vector of `count` elements `step` apart; lanes beyond are 0.
 template <class V, class T>
@@ -83,7 +98,7 @@ NN_INLINE void square_line(const T* x, index_t step, index_t count, T* squares) 
 /// y = x / (k + alpha · Σ squares)^beta for `Count` vectors of a line, or as much of one as there is; the squares of a window's channels
 /// lie `apart`. The last elements take the path of all others, so that none depends on where it stands.
 template <class V, index_t Count, class T, class Function>
-NN_INLINE void divide_some(const ResponseNorm<T>& norm, const Function& power, const T* squares, index_t apart, index_t count, const T* x,
+NN_INLINE void divide_some(const ResponseNorm<T>& norm, const Function& divide, const T* squares, index_t apart, index_t count, const T* x,
                            index_t x_step, T* y, index_t y_step) {
     constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
     V sum[Count] = {};
@@ -95,28 +110,25 @@ NN_INLINE void divide_some(const ResponseNorm<T>& norm, const Function& power, c
         });
     }
     simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
-        sum[v] = norm.k + norm.alpha * sum[v];
-        power(sum[v]);
-    });
-    simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
         V value;
         load_apart(value, x + v * lanes * x_step, x_step, count - v * lanes);
-        value /= sum[v];
+        sum[v] = norm.k + norm.alpha * sum[v];
+        divide(value, sum[v]);
         store_apart(value, y + v * lanes * y_step, y_step, count - v * lanes);
     });
 }
 
 /// The same for a whole line.
 template <class V, class T, class Function>
-NN_INLINE void divide_line(const ResponseNorm<T>& norm, const Function& power, const T* squares, index_t apart, index_t count, const T* x,
+NN_INLINE void divide_line(const ResponseNorm<T>& norm, const Function& divide, const T* squares, index_t apart, index_t count, const T* x,
                            index_t x_step, T* y, index_t y_step) {
     constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
     index_t i = 0;
     for (; x_step == 1 && y_step == 1 && i + 2 * lanes <= count; i += 2 * lanes) {
-        divide_some<V, 2>(norm, power, squares + i, apart, 2 * lanes, x + i, 1, y + i, 1);
+        divide_some<V, 2>(norm, divide, squares + i, apart, 2 * lanes, x + i, 1, y + i, 1);
     }
     for (; i < count; i += lanes) {
-        divide_some<V, 1>(norm, power, squares + i, apart, count - i, x + i * x_step, x_step, y + i * y_step, y_step);
+        divide_some<V, 1>(norm, divide, squares + i, apart, count - i, x + i * x_step, x_step, y + i * y_step, y_step);
     }
 }
 
@@ -141,7 +153,7 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
     T* const squares = frame.template take<T>(scratch);
     std::fill_n(squares, scratch, T(0));
     const auto spatial = [](const Shape<K>& extents) { return std::span<const index_t>(extents).template subspan<1>(); };
-    const auto run = [&](const auto& power) {
+    const auto run = [&](const auto& divide) {
         for_each_row<2>(
             spatial(y.shape), {spatial(y.strides), spatial(x.strides)}, [&](const auto& offsets, index_t count, const auto& steps) {
                 simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
@@ -151,7 +163,7 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
                         T* const to = y.data + offsets[0] + first * steps[0];
                         if (by_channels) {
                             detail::square_line<V>(from, x.strides[0], channels, squares + norm.below);
-                            detail::divide_line<V>(norm, power, squares, 1, channels, from, x.strides[0], to, y.strides[0]);
+                            detail::divide_line<V>(norm, divide, squares, 1, channels, from, x.strides[0], to, y.strides[0]);
                             continue;
                         }
                         const index_t length = std::min(positions, count - first);
@@ -159,7 +171,7 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
                             detail::square_line<V>(from + c * x.strides[0], steps[1], length, squares + (norm.below + c) * positions);
                         }
                         for (index_t c = 0; c < channels; ++c) {
-                            detail::divide_line<V>(norm, power, squares + c * positions, positions, length, from + c * x.strides[0],
+                            detail::divide_line<V>(norm, divide, squares + c * positions, positions, length, from + c * x.strides[0],
                                                    steps[1], to + c * y.strides[0], steps[0]);
                         }
                     }
@@ -168,12 +180,15 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
     };
 #if NN_SIMD
     if constexpr (std::is_same_v<T, float>) {
+        if (alpha >= 0.0F && beta == 0.75F && k >= 1e-37F) {
+            return run(detail::ByThreeQuarterPower());
+        }
         if (alpha >= 0.0F && Power::takes(k, beta)) {
-            return run(Power(beta));
+            return run(detail::ByPower{Power(beta)});
         }
     }
 #endif
-    run(detail::AnyPower<T>{beta});
+    run(detail::ByAnyPower<T>{beta});
 }
 
 }  // namespace nn::inline NN_ABI::kernels
