@@ -27,7 +27,7 @@ Strided<float> filled(const Extents& shape, Random& random) {
     return array;
 }
 
-/// C = A · B by way of both packings, with C in rows, in columns, or anywhere.
+/// C = A · B by way of both packings, or with the rows of A where they are, with C in rows, in columns, or anywhere.
 template <class T>
 std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) {
     const index_t m = a.shape()[0];
@@ -55,16 +55,32 @@ std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) 
         {{.stride = n}, {.offsets = reversed_columns.data()}},
         {{.offsets = reversed_rows.data()}, {.stride = 1}},
     }};
-    for (const auto& [rows, columns] : places) {
+    const std::vector<T> dense_a = a.values();
+    std::vector<index_t> rows_of_a(static_cast<std::size_t>(m));
+    for (index_t i = 0; i < m; ++i) {
+        rows_of_a[static_cast<std::size_t>(i)] = i * depth;
+    }
+    const std::array<std::pair<const T*, Spacing>, 3> lefts{{
+        {packed_a.data(), {.stride = 0}},
+        {dense_a.data(), {.stride = depth}},
+        {dense_a.data(), {.offsets = rows_of_a.data()}},
+    }};
+    for (std::size_t form = 0; form < places.size() + 2; ++form) {
+        const auto& [rows, columns] = places[form % places.size()];
+        const auto& [from, rows_in_a] = lefts[form < places.size() ? 0 : 1 + form % places.size()];
         std::vector<T> c(static_cast<std::size_t>(m * n) + 1, nan);  // one more: nothing is written beside C
         Product<T> product{.rows = m,
                            .columns = n,
                            .depth = depth,
-                           .a = packed_a.data(),
+                           .a = from,
                            .b = packed_b.data(),
                            .c = c.data(),
                            .row = rows,
-                           .column = columns};
+                           .column = columns,
+                           .a_rows = rows_in_a};
+        if (depth == 0 && form >= places.size()) {
+            continue;  // rows of nothing have no stride
+        }
         multiply(isa, product);
         CHECK(std::isnan(c.back()));
         std::vector<T>& answer = answers.emplace_back();
@@ -76,8 +92,26 @@ std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) 
     }
     for (const std::vector<T>& answer : answers) {
         if (!same_bits(answer, answers[0])) {
-            FAIL_CHECK("m " << m << " n " << n << " depth " << depth << ": the answer depends on where C lies");
+            FAIL_CHECK("m " << m << " n " << n << " depth " << depth << ": the answer depends on where A or C lies");
         }
+    }
+
+    std::vector<T> c(answers[0].size());
+    const Bounds<T> bounds{T(-0.25), T(0.5)};
+    multiply(isa, Product<T>{.rows = m,
+                             .columns = n,
+                             .depth = depth,
+                             .a = packed_a.data(),
+                             .b = packed_b.data(),
+                             .c = c.data(),
+                             .row = {n},
+                             .bounds = &bounds});
+    std::vector<T> expected = answers[0];
+    for (T& element : expected) {
+        element = std::clamp(element, bounds.lower, bounds.upper);  // a NaN stays
+    }
+    if (!same_bits(c, expected)) {
+        FAIL_CHECK("m " << m << " n " << n << " depth " << depth << ": not within the bounds");
     }
     return answers[0];
 }

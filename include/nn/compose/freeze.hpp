@@ -63,6 +63,11 @@ template <class G>
 G composed(const kernels::NoFunction&, const G& second) {
     return second;
 }
+template <class F>
+F composed(const F& first, const functions::Identity&) {
+    return first;
+}
+inline kernels::NoFunction composed(const kernels::NoFunction&, const functions::Identity&) { return {}; }
 template <class F, class G>
 Composed<F, G> composed(const F& first, const G& second) {
     return {first, second};

@@ -172,6 +172,8 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
     const index_t parts = workers == 1 || runs * blocks >= 4 * workers ? 1 : std::min(workers, panels);
     const index_t part_outputs = divide_up(panels, parts) * weight.output_width();
 
+    const Finish<T> rest = finish.beyond_bounds();
+
     const auto frame = workspace.frame();
     const index_t column_count = at_once * weight.depth.deepest();
     T* const all_columns = frame.template take<T>(workers * column_count);
@@ -212,15 +214,16 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
                                          run * length + first + column, std::min(width, count - column), width,
                                          columns + column * product.depth);
                 }
+                product.bounds = channel + channels == weight.depth.channels ? finish.bounds : nullptr;
                 multiply(weight.isa, product);
                 product.start = Start::c;
             });
-            for (index_t i = 0; i < output_count && finish; ++i) {
+            for (index_t i = 0; i < output_count && rest; ++i) {
                 T* const to = outputs + i * output_stride;
                 if (rows) {
-                    finish(to + first, count);
+                    rest(to + first, count);
                 } else {
-                    detail::finish_at(finish, to, offsets, count);
+                    detail::finish_at(rest, to, offsets, count);
                 }
             }
         }

@@ -12,23 +12,12 @@
 
 namespace nn::inline NN_ABI::kernels {
 
-/// y = w ⋆ x + bias, and then `finish` if any, by whichever kernel suits: a stencil, Winograd's algorithm or a product, by phases where x
-/// has zeros between its cells. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N); `bias` holds O elements, or is null. `weight` has the
-/// forms that the kernels take, asked for when they are needed:
-///
-///     dense()                  (O, C/G · ΠK), row-major, or null where no stencil is wanted; class by class of its taps
-///     winograd(plan, items)    the same as a WinogradWeight, or null where that is not wanted; `Weight` need not have it
-///     panels()                 the same as a PackedConv, class by class too
+namespace detail {
+
+/// `convolve` for a plan without phases.
 template <class T, std::size_t N, class Weight>
-void convolve(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
-              Workspace& workspace, const Finish<T>& finish = {}) {
-    if (has_phases(plan)) {
-        by_phases(plan, x, weight, bias, y, workspace, finish,
-                  [&](const auto& phase, const auto& from, const auto& part, const T* start, const auto& to) {
-                      convolve(phase, from, part, start, to, workspace);
-                  });
-        return;
-    }
+void convolve_whole(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
+                    Workspace& workspace, const Finish<T>& finish = {}) {
     if constexpr (simd::available<T>) {
         if (weight.dense() != nullptr && stencil_lanes(plan, x, y) != Lanes::none) {
             stencil(simd::machine(), plan, x, weight.dense(), bias, y, workspace, finish);
@@ -42,6 +31,28 @@ void convolve(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Wei
         }
     }
     conv(plan, x, weight.panels(), bias, y, workspace, finish);
+}
+
+}  // namespace detail
+
+/// y = w ⋆ x + bias, and then `finish` if any, by whichever kernel suits: a stencil, Winograd's algorithm or a product, by phases where x
+/// has zeros between its cells. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N); `bias` holds O elements, or is null. `weight` has the
+/// forms that the kernels take, asked for when they are needed:
+///
+///     dense()                  (O, C/G · ΠK), row-major, or null where no stencil is wanted; class by class of its taps
+///     winograd(plan, items)    the same as a WinogradWeight, or null where that is not wanted; `Weight` need not have it
+///     panels()                 the same as a PackedConv, class by class too
+template <class T, std::size_t N, class Weight>
+void convolve(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
+              Workspace& workspace, const Finish<T>& finish = {}) {
+    if (has_phases(plan)) {
+        by_phases(plan, x, weight, bias, y, workspace, finish,
+                  [&](const auto& phase, const auto& from, const auto& part, const T* start, const auto& to) {
+                      detail::convolve_whole(phase, from, part, start, to, workspace);
+                  });
+    } else {
+        detail::convolve_whole(plan, x, weight, bias, y, workspace, finish);
+    }
 }
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -12,6 +12,7 @@
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -247,6 +248,10 @@ template <class T>
 struct Finish {
     const void* function = nullptr;  ///< belongs to the caller; null for none
     void (*run)(const void* function, index_t count, T* to, const std::array<Source<T>, 1>& from) = nullptr;
+    const Bounds<T>* bounds = nullptr;  ///< if not null, all that the function does
+
+    /// What is left to do when the results are within the bounds.
+    Finish beyond_bounds() const { return bounds != nullptr ? Finish() : *this; }
 
     void operator()(T* first, index_t count) const { run(function, count, first, {Source<T>{first, 1}}); }
     explicit operator bool() const { return function != nullptr; }
@@ -286,6 +291,11 @@ template <class T, class F>
 Finish<T> finish_with([[maybe_unused]] const F& function) {
     if constexpr (std::is_same_v<F, NoFunction>) {
         return {};
+    } else if constexpr (Bounding<F>) {
+        static constexpr Bounds<T> bounds{F::bounds.lower, F::bounds.upper};
+        Finish<T> finish = finish_with<T>(bounds);
+        finish.bounds = &bounds;
+        return finish;
     } else {
         return {&function, [](const void* f, index_t count, T* to, const std::array<Source<T>, 1>& from) {
                     const F& function_ = *static_cast<const F*>(f);

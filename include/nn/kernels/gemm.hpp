@@ -10,7 +10,7 @@
 //
 // 6 × 16 floats reach 103 of 104 GFLOP/s on one Zen 3 core under g++ 12 and clang 14 at -O2, with or without -mavx2 -mfma.
 
-#include <algorithm>  // std::fill_n, std::min
+#include <algorithm>  // std::fill_n, std::max, std::min
 
 // Eigen is found where Debian puts it too, without an include path. Its headers warn under a plain -I where users ask for more than it did.
 #if defined(__GNUC__)
@@ -31,6 +31,7 @@
 
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
+#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -59,25 +60,19 @@ constexpr index_t packed_size(index_t lines, index_t depth, index_t width) {
     return saturating_multiply(saturating_multiply(divide_up(lines, width), width), depth);
 }
 
-/// Lays lines of `depth` elements into panels of `width` lines, the depth outermost: out[panel][k][line]. The last panel is filled up
-/// with zeros. `line(i)` is the address of line i, whose elements lie `step` apart.
-template <class T, class Line>
-void pack_lines(index_t width, index_t lines, index_t depth, index_t step, const Line& line, T* out) {
+/// Lays the lines of a matrix (lines, depth) into panels of `width` lines, the depth outermost: out[panel][k][line]. The last panel is
+/// filled up with zeros.
+template <class T>
+void pack(index_t width, const View<const T, 2>& matrix, T* out) {
+    const auto [lines, depth] = matrix.shape;
     for (index_t first = 0; first < lines; first += width, out += width * depth) {
         for (index_t offset = 0; offset < width; ++offset) {
-            const T* const from = first + offset < lines ? line(first + offset) : nullptr;
+            const T* const from = first + offset < lines ? &matrix(first + offset, 0) : nullptr;
             for (index_t k = 0; k < depth; ++k) {
-                out[k * width + offset] = from != nullptr ? from[k * step] : T(0);
+                out[k * width + offset] = from != nullptr ? from[k * matrix.strides[1]] : T(0);
             }
         }
     }
-}
-
-/// The same for the lines of a matrix (lines, depth).
-template <class T>
-void pack(index_t width, const View<const T, 2>& matrix, T* out) {
-    pack_lines(
-        width, matrix.shape[0], matrix.shape[1], matrix.strides[1], [&](index_t i) { return matrix.data + i * matrix.strides[0]; }, out);
 }
 
 /// Where the rows or the columns of a result lie: `offsets[i]` elements from the first or, without these, i · stride.
@@ -96,58 +91,78 @@ enum class Start : unsigned char {
     c,            ///< what C holds
 };
 
-/// C = start + A · B.
+/// C = start + A · B, and then within bounds if any.
 template <class T>
 struct Product {
     index_t rows = 0;      ///< of A and of C
     index_t columns = 0;   ///< of B and of C
     index_t depth = 0;     ///< columns of A, rows of B
-    const T* a = nullptr;  ///< in panels of `Tile::rows` lines
+    const T* a = nullptr;  ///< in panels of `Tile::rows` lines, unless `a_rows` tells where its rows are
     const T* b = nullptr;  ///< in panels of `Tile::columns` lines
     T* c = nullptr;
     Spacing row{};
     Spacing column{};
     Start start = Start::zero;
     const T* bias = nullptr;
+    const Bounds<T>* bounds = nullptr;  ///< of what C is set to, or none
+    Spacing a_rows{.stride = 0};        ///< of rows whose elements lie side by side
+    const T* ahead = b;                 ///< what is to be fetched meanwhile,
+    index_t ahead_step = 0;             ///< so many elements further for each of the depth of each of A's panels
 
     T& at(index_t i, index_t j) const { return c[row[i] + column[j]]; }
 };
 
 namespace detail {
 
-// g++ 12 takes what is set here for unset, at -O2 and in large programs alone.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 template <class T, class Target, bool = simd::available<T>>
 struct TileVector {
     using type = typename simd::VectorOf<T, Target>::type;
-    NN_INLINE static void fill(type& vector, T value) { vector = value - type{}; }  // not value + 0, which is 0 for -0
+    NN_INLINE static void fill(type& vector, T value) { simd::fill(vector, value); }
+    NN_INLINE static void bound(type& vector, const Bounds<T>& bounds) { bounds.apply(vector); }
 };
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 /// Where the compiler has no vectors of T, Eigen's arrays vectorise what its packet types know, and loop over the rest.
 template <class T, class Target>
 struct TileVector<T, Target, false> {
     using type = Eigen::Array<T, static_cast<int>(Target::template lanes<T>), 1>;
     static void fill(type& vector, T value) { vector.setConstant(value); }
+    static void bound(type& vector, const Bounds<T>& bounds) {
+        for (T& element : vector) {
+            bounds.apply(element);
+        }
+    }
 };
 
-/// At most `Rows` rows from `row` on and `Panels` panels of columns from `column` on. What is not a whole tile goes through `spill`.
+/// The rows of A and C that a tile is made of; where there are fewer, the last one again.
+template <class T, index_t Rows>
+struct TileRows {
+    const T* a[Rows];
+    T* c[Rows];
+    index_t a_step;  ///< between the elements of a row of A
+    index_t count;   ///< of rows as there are
+    const T* ahead;  ///< of the product
+};
+
+/// `Panels` panels of columns from `column` on; where there are fewer, the last one again. What is not whole vectors goes through `spill`.
 template <class Target, index_t Rows, index_t Panels, class T>
-NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column) {
+NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, const TileRows<T, Rows>& lines) {
     using V = typename TileVector<T, Target>::type;
     constexpr Tile tile = tile_on<T, Target>();
     constexpr index_t lanes = Target::template lanes<T>;
     constexpr index_t width = Panels * tile.columns;
     constexpr index_t vectors = width / lanes;
 
-    const index_t rows = std::min(Rows, p.rows - row);
+    const index_t rows = lines.count;
     const index_t columns = std::min(width, p.columns - column);
-    const bool whole = rows == Rows && columns == width && p.column.offsets == nullptr && p.column.stride == 1;
+    const index_t full = columns / tile.columns * tile.columns;  // columns in whole panels, and those that lie side by side in C too
+    const index_t direct = p.column.offsets == nullptr && p.column.stride == 1 ? full : 0;
     alignas(64) T spill[static_cast<std::size_t>(Rows * width)];
+    T* line[Rows][Panels];
+    for (index_t r = 0; r < Rows; ++r) {
+        for (index_t panel = 0; panel < Panels; ++panel) {
+            const bool there = r < rows && panel * tile.columns < direct;
+            line[r][panel] = (there ? lines.c[r] + column : spill + r * width) + panel * tile.columns;
+        }
+    }
 
     V sum[Rows][vectors];
     const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
@@ -164,59 +179,67 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column) {
         const T* const bias = p.start == Start::zero ? &zero : p.bias + row;
         const index_t last = p.start == Start::zero ? 0 : rows - 1;
         each([&](V& s, index_t r, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::fill(s, bias[std::min(r, last)]); });
-    } else if (whole && p.start == Start::c) {
-        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, &p.at(row + r, column) + j); });
-    } else if (columns == width && p.start == Start::column_bias) {
-        each([&](V& s, index_t, index_t j) NN_INLINE_LAMBDA { simd::load(s, p.bias + column + j); });
     } else {
-        std::fill_n(spill, Rows * width, T(0));
-        for (index_t r = 0; r < rows; ++r) {
-            for (index_t j = 0; j < columns; ++j) {
-                spill[r * width + j] = p.start == Start::c ? p.at(row + r, column + j) : p.bias[column + j];
+        const bool biases = p.start == Start::column_bias;
+        const index_t loaded = biases ? full : direct;
+        if (loaded < width || rows < Rows) {
+            std::fill_n(spill, Rows * width, T(0));
+            for (index_t r = 0; r < rows; ++r) {
+                for (index_t j = loaded; j < columns; ++j) {
+                    spill[r * width + j] = biases ? p.bias[column + j] : p.at(row + r, column + j);
+                }
             }
         }
-        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, spill + r * width + j); });
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA {
+            const index_t panel = j / tile.columns;
+            const bool bias = biases && panel * tile.columns < full;
+            simd::load(s, bias ? p.bias + column + j : line[r][panel] + j % tile.columns);
+        });
     }
 
-    const T* a = p.a + row * p.depth;
-    const T* b = p.b + column * p.depth;
-    for (index_t k = 0; k < p.depth; ++k) {
+    const T* b[Panels];
+    for (index_t panel = 0; panel < Panels; ++panel) {
+        b[panel] = p.b + std::min(column + panel * tile.columns, (p.columns - 1) / tile.columns * tile.columns) * p.depth;
+    }
+    const T* ahead = lines.ahead;
+    for (index_t k = 0; k < p.depth; ++k, ahead += p.ahead_step) {
+        simd::prefetch(ahead);
         V part[vectors];
         NN_UNROLL
         for (index_t v = 0; v < vectors; ++v) {
-            simd::load(part[v], b + v / 2 * tile.columns * p.depth + v % 2 * lanes);
+            simd::load(part[v], b[v / 2] + k * tile.columns + v % 2 * lanes);
         }
-        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { s += a[r] * part[j / lanes]; });
-        a += tile.rows;
-        b += tile.columns;
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { s += lines.a[r][k * lines.a_step] * part[j / lanes]; });
     }
 
-    each([&](const V& s, index_t r, index_t j)
-             NN_INLINE_LAMBDA { simd::store(s, (whole ? &p.at(row + r, column) : spill + r * width) + j); });
-    if (!whole) {
-        for (index_t r = 0; r < rows; ++r) {
-            for (index_t j = 0; j < columns; ++j) {
-                p.at(row + r, column + j) = spill[r * width + j];
-            }
+    if (p.bounds != nullptr) {
+        const Bounds<T> bounds = *p.bounds;
+        each([&](V& s, index_t, index_t) NN_INLINE_LAMBDA { TileVector<T, Target>::bound(s, bounds); });
+    }
+    each([&](const V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::store(s, line[r][j / tile.columns] + j % tile.columns); });
+    for (index_t r = 0; r < rows; ++r) {
+        for (index_t j = direct; j < columns; ++j) {
+            p.at(row + r, column + j) = spill[r * width + j];
         }
     }
 }
 
 /// `Rows` rows from `row` on, of all columns.
 template <class Target, index_t Rows, index_t Panels, class T>
-NN_INLINE void multiply_rows(const Product<T>& p, index_t row) {
-    constexpr index_t width = tile_on<T, Target>().columns;
-    index_t column = 0;
-    for (; column + Panels * width <= p.columns; column += Panels * width) {
-        multiply_tile<Target, Rows, Panels>(p, row, column);
+NN_INLINE void multiply_rows(const Product<T>& p, index_t row, const T* ahead) {
+    constexpr Tile tile = tile_on<T, Target>();
+    const bool panels = p.a_rows.stride == 0 && p.a_rows.offsets == nullptr;
+    TileRows<T, Rows> lines;
+    lines.a_step = panels ? tile.rows : 1;
+    lines.count = std::min(Rows, p.rows - row);
+    lines.ahead = ahead;
+    for (index_t r = 0; r < Rows; ++r) {
+        const index_t i = std::min(row + r, p.rows - 1);
+        lines.a[r] = p.a + (panels ? i / tile.rows * tile.rows * p.depth + i % tile.rows : p.a_rows[i]);
+        lines.c[r] = p.c + p.row[i];
     }
-    if constexpr (Panels > 1) {
-        for (; column + width <= p.columns; column += width) {
-            multiply_tile<Target, Rows, 1>(p, row, column);
-        }
-    }
-    if (column < p.columns) {
-        multiply_tile<Target, Rows, 1>(p, row, column);
+    for (index_t column = 0; column < p.columns; column += Panels * tile.columns) {
+        multiply_tile<Target, Rows, Panels>(p, row, column, lines);
     }
 }
 
@@ -228,17 +251,25 @@ void multiply(simd::Isa isa, const Product<T>& p) {
     simd::run(isa, [&p](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         constexpr index_t height = tile_on<T, Target>().rows;
-        for (index_t row = 0; row < p.rows; row += height) {
-            const index_t rows = p.rows - row;
-            if (rows == 1) {
-                detail::multiply_rows<Target, 1, 4>(p, row);  // several panels: one row of one panel waits for its own sums
-            } else if (rows == 2) {
-                detail::multiply_rows<Target, 2, 2>(p, row);
-            } else if (rows <= 4) {
-                detail::multiply_rows<Target, 4, 1>(p, row);
-            } else {
-                detail::multiply_rows<Target, height, 1>(p, row);
+        const T* ahead = p.ahead;
+        for (index_t row = 0; row < p.rows; ahead += p.ahead_step * p.depth) {
+            const index_t left = p.rows - row;
+            if constexpr (!Target::few_forms) {
+                if (left == 1) {
+                    return detail::multiply_rows<Target, 1, 4>(p, row,
+                                                               ahead);  // several panels: one row of one panel waits for its own sums
+                }
+                if (left == 2) {
+                    return detail::multiply_rows<Target, 2, 2>(p, row, ahead);
+                }
+                if (left <= 4 || (left <= 8 && (left > height || left <= height - 4))) {  // 7 as 4 and 3, not as 6 and 1
+                    detail::multiply_rows<Target, 4, 1>(p, row, ahead);
+                    row += 4;
+                    continue;
+                }
             }
+            detail::multiply_rows<Target, height, 1>(p, row, ahead);
+            row += height;
         }
     });
 }

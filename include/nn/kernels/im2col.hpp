@@ -10,6 +10,7 @@
 #include <optional>   // std::optional
 
 #include <nn/core/view.hpp>
+#include <nn/kernels/copy.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
 
@@ -79,37 +80,6 @@ bool advance(std::array<index_t, N>& counter, const Extent& extent) {
     return false;
 }
 
-/// Copies `count` elements of each of `lines` lines, Most at a time, or half as many where there are fewer; the last ones again.
-template <index_t Most, class T>
-NN_INLINE void copy_lines(index_t count, index_t lines, const T* from, index_t from_step, T* to, index_t to_step) {
-    constexpr std::size_t bytes = static_cast<std::size_t>(Most) * sizeof(T);
-    if (count >= Most) {
-        for (index_t line = 0; line < lines; ++line, from += from_step, to += to_step) {
-            for (index_t i = 0; i < count - Most; i += Most) {
-                std::memcpy(to + i, from + i, bytes);
-            }
-            std::memcpy(to + count - Most, from + count - Most, bytes);
-        }
-    } else if constexpr (Most > 1) {
-        copy_lines<Most / 2>(count, lines, from, from_step, to, to_step);
-    }
-}
-
-/// The same of every second element, count ≥ lanes, with one element more readable behind the last, or before the first if `Second`.
-template <class Target, bool Second, class T>
-NN_INLINE void copy_second_of_lines(index_t count, index_t lines, const T* from, index_t from_step, T* to, index_t to_step) {
-    constexpr index_t lanes = Target::template lanes<T>;
-    typename simd::VectorOf<T, Target>::type even;
-    typename simd::VectorOf<T, Target>::type odd;
-    for (index_t line = 0; line < lines; ++line, from += from_step, to += to_step) {
-        for (index_t i = 0; i < count; i += lanes) {
-            const index_t at = std::min(i, count - lanes);
-            simd::load_pairs(even, odd, from + 2 * at - (Second ? 1 : 0));
-            simd::store(Second ? odd : even, to + at);
-        }
-    }
-}
-
 /// Copies a run of `count` windows under one tap of the last axis, for `channels` channels; `from` is the row's first cell.
 template <class T>
 void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap, index_t count, index_t channels, const T* from,
@@ -117,29 +87,7 @@ void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap
     if (axis.inside(window, count, tap)) {
         const index_t position = axis.position(window, tap);
         from += position * cell_stride;
-        const index_t step = axis.stride * cell_stride;
-        bool done = false;
-        if constexpr (simd::available<T>) {
-            simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
-                using Target = decltype(target);
-                constexpr index_t lanes = Target::template lanes<T>;
-                done = true;
-                if (step == 1) {
-                    copy_lines<lanes>(count, channels, from, channel_stride, to, channel_step);
-                } else if (step == 2 && cell_stride == 1 && count >= lanes && position > 0) {
-                    copy_second_of_lines<Target, true>(count, channels, from, channel_stride, to, channel_step);
-                } else if (step == 2 && cell_stride == 1 && count >= lanes && position + 2 * count <= axis.input) {
-                    copy_second_of_lines<Target, false>(count, channels, from, channel_stride, to, channel_step);
-                } else {
-                    done = false;
-                }
-            });
-        }
-        for (index_t c = 0; c < channels && !done; ++c, from += channel_stride, to += channel_step) {
-            for (index_t j = 0; j < count; ++j) {
-                to[j] = from[j * step];
-            }
-        }
+        copy_lines(isa, Lines<T>{channels, count, from, channel_stride, axis.stride * cell_stride, to, channel_step});
         return;
     }
     if (axis.mode == PaddingMode::zeros && axis.input_dilation == 1) {

@@ -11,6 +11,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/row.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
@@ -24,8 +25,7 @@ struct Maximum {
     static constexpr T start = -std::numeric_limits<T>::infinity();
     template <class V>
     NN_INLINE static V& join(V& a, const V& b) {
-        a = b > a ? b : a;  // keeps a NaN in a
-        a = b != b ? b : a;
+        keep_larger(a, b);
         return a;
     }
     static constexpr bool divides = false;
@@ -35,8 +35,7 @@ struct Minimum {
     static constexpr T start = std::numeric_limits<T>::infinity();
     template <class V>
     NN_INLINE static V& join(V& a, const V& b) {
-        a = b < a ? b : a;
-        a = b != b ? b : a;
+        keep_smaller(a, b);
         return a;
     }
     static constexpr bool divides = false;
@@ -139,49 +138,29 @@ NN_INLINE void join_columns(const PoolPlane<T>& s, const Range& rows, const Rang
     }
 }
 
-/// y = `kernel` neighbouring cells joined, for `count` windows `stride` apart, which is `Stride` unless that is 0.
+/// y = `kernel` neighbouring cells joined, for `count` windows `stride` apart: `Stride`, 1 or 2, or one by one if that is 0.
 template <class Target, class Op, index_t Stride, class T>
 NN_INLINE void slide(const T* cells, index_t stride, index_t kernel, index_t count, const T* divisors, T* y) {
-    over_row<Target, T, 4>(count, [&]<class V, index_t Count>(index_t i) NN_INLINE_LAMBDA {
+    const auto some = [&]<class V, index_t Count>(index_t i) NN_INLINE_LAMBDA {
         constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
         const T* const from = cells + i * stride;
         V joined[Count];
         simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { joined[v] = V{} + Op::template start<T>; });
-        if constexpr (Stride == 2 && lanes > 1) {
-            index_t tap = 0;
-            for (; tap + 1 < kernel; tap += 2) {
-                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
-                    V even;
-                    V odd;
-                    simd::load_pairs(even, odd, from + tap + 2 * v * lanes);
-                    Op::join(joined[v], even);
-                    Op::join(joined[v], odd);
-                });
-            }
-            if (tap < kernel) {
-                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
-                    V even;
-                    V odd;
-                    simd::load_pairs(even, odd, from + tap + 2 * v * lanes);
-                    Op::join(joined[v], even);
-                });
-            }
-        } else {
-            for (index_t tap = 0; tap < kernel; ++tap) {
-                simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
-                    V cell;
-                    if constexpr (Stride == 1 || lanes == 1) {
-                        simd::load(cell, from + tap + v * lanes);
-                    } else {
-                        T gathered[lanes];
-                        for (index_t lane = 0; lane < lanes; ++lane) {
-                            gathered[lane] = from[(v * lanes + lane) * stride + tap];
-                        }
-                        simd::load(cell, gathered);
-                    }
-                    Op::join(joined[v], cell);
-                });
-            }
+        for (index_t tap = 0; tap < kernel; tap += Stride == 2 ? 2 : 1) {
+            simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                V cell;
+                V next;
+                if constexpr (Stride == 2 && lanes > 1) {
+                    simd::load_pairs(cell, next, from + tap + 2 * v * lanes);
+                } else {
+                    simd::load(cell, from + tap + v * lanes);
+                    next = Stride == 2 ? V{} + from[tap + 1] : cell;
+                }
+                Op::join(joined[v], cell);
+                if (Stride == 2 && tap + 1 < kernel) {
+                    Op::join(joined[v], next);
+                }
+            });
         }
         simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
             if constexpr (Op::divides) {
@@ -191,7 +170,14 @@ NN_INLINE void slide(const T* cells, index_t stride, index_t kernel, index_t cou
             }
             simd::store(joined[v], y + i + v * lanes);
         });
-    });
+    };
+    if constexpr (Stride == 0) {
+        for (index_t i = 0; i < count; ++i) {
+            some.template operator()<T, 1>(i);
+        }
+    } else {
+        over_row<Target, T, 4>(count, some);
+    }
 }
 
 /// Lanes over windows: a row of cells is joined into scratch between borders that change no answer, and windows slide over it.

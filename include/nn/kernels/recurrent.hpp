@@ -78,7 +78,7 @@ void recur(const S& sequences, const PackedWeight<T>& weight, const T* bias, con
     const index_t gates = weight.outputs;
     const index_t size = state[0].shape[1];
     const auto frame = workspace.frame();
-    T* const rows = frame.template take<T>(weight.rows_at_once() * weight.depth);
+    T* const rows = frame.template take<T>(weight.scratch(x_step));
     const index_t at_once = steps_at_once<T>(batch, steps, gates);
     T* const sums = frame.template take<T>(at_once * batch * gates);  // (step, batch, gate)
 
@@ -105,34 +105,21 @@ void recur(const S& sequences, const PackedWeight<T>& weight, const T* bias, con
     }
 }
 
-/// A weight (gates, H) for products with the rows of a batch, step after step.
+/// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
 template <class T>
-class StepProduct {
-public:
-    StepProduct(const PackedWeight<T>& weight, const Workspace::Frame& frame)
-        : weight_(weight), rows_(frame.template take<T>(weight_.rows_at_once() * weight_.depth)) {}
-
-    /// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
-    void add(const View<T, 2>& rows, T* sums, index_t step) const {
-        multiply_rows(rows.shape[0], 1, [&](index_t b) { return &rows(b, 0); }, weight_, rows_,
-                      {.c = sums, .row = {step}, .start = Start::c});
-    }
-
-private:
-    PackedWeight<T> weight_;
-    T* rows_;
-};
+void add_product(const PackedWeight<T>& weight, const View<T, 2>& rows, T* sums, index_t step) {
+    const auto row = [&](index_t b) { return &rows(b, 0); };
+    multiply_rows<T>(rows.shape[0], 1, row, weight, nullptr, {.c = sums, .row = {step}, .start = Start::c});
+}
 
 /// An LSTM over a batch of sequences; `state` (hidden, cell), each (B, H), is read and written.
 template <class T, class S>
 void lstm(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, T forget_bias, const std::array<View<T, 2>, 2>& state,
           Workspace& workspace) {
-    const auto frame = workspace.frame();
-    const StepProduct<T> hidden_product(weights.hidden, frame);
     const auto& [hidden, cell] = state;
     const index_t size = hidden.shape[1];
     recur(sequences, weights.input, bias, state, workspace, [&, &hidden = hidden, &cell = cell](T* sums) {
-        hidden_product.add(hidden, sums, 4 * size);
+        add_product(weights.hidden, hidden, sums, 4 * size);
         for (index_t b = 0; b < hidden.shape[0]; ++b) {
             lstm_gates(size, forget_bias, sums + b * 4 * size, &cell(b, 0), &hidden(b, 0));
         }
@@ -147,12 +134,10 @@ void gru(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, 
     const auto frame = workspace.frame();
     const index_t batch = hidden.shape[0];
     const index_t size = hidden.shape[1];
-    const StepProduct<T> gate_product(weights.hidden, frame);
-    const StepProduct<T> candidate_product(weights.candidate, frame);
     const View<T, 2> candidate = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
     const View<T, 2> reset_hidden = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
     recur(sequences, weights.input, bias, std::array{hidden}, workspace, [&](T* sums) {
-        gate_product.add(hidden, sums, 3 * size);
+        add_product(weights.hidden, hidden, sums, 3 * size);
         for (index_t b = 0; b < batch; ++b) {
             T* const r = sums + b * 3 * size;
             for (index_t unit = 0; unit < size; ++unit) {
@@ -160,7 +145,7 @@ void gru(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, 
             }
             gru_reset(size, &hidden(b, 0), r, &reset_hidden(b, 0));
         }
-        candidate_product.add(reset_before ? reset_hidden : hidden, candidate.data, size);
+        add_product(weights.candidate, reset_before ? reset_hidden : hidden, candidate.data, size);
         for (index_t b = 0; b < batch; ++b) {
             gru_gates(size, reset_before, sums + b * 3 * size, &candidate(b, 0), &hidden(b, 0));
         }

@@ -8,6 +8,7 @@
 
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
+#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -210,10 +211,7 @@ T mean_square_of(const View<const T, R>& x) {
 /// The largest element; a NaN if there is one, −∞ if there is none.
 template <class T, std::size_t R>
 T largest_of(const View<const T, R>& x) {
-    const auto join = [](auto& largest, const auto& value) NN_INLINE_LAMBDA {
-        largest = value > largest ? value : largest;
-        largest = value != value ? value : largest;
-    };
+    const auto join = [](auto& largest, const auto& value) NN_INLINE_LAMBDA { keep_larger(largest, value); };
     T largest = -std::numeric_limits<T>::infinity();
     for_each_block<T>(
         x.size(), [&](const auto& f) { f(x); },

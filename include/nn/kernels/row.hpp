@@ -38,7 +38,7 @@ NN_INLINE void over_row(index_t count, const F& f) {
         constexpr index_t half = 16 / static_cast<index_t>(sizeof(T));
         if (count >= lanes) {
             index_t i = 0;
-            if constexpr (Most > 1) {
+            if constexpr (Most > 1 && !Target::few_forms) {
                 for (; i + Most * lanes <= count; i += Most * lanes) {
                     f.template operator()<V, Most>(i);
                 }

@@ -39,11 +39,12 @@
 
 namespace nn::inline NN_ABI::simd {
 
-/// Width and number of the vector registers that a kernel is compiled for.
-template <std::size_t Bytes, int Count>
+/// Width and number of the vector registers that a kernel is compiled for; with `Few`, in as few forms as will do.
+template <std::size_t Bytes, int Count, bool Few = false>
 struct Target {
     static constexpr std::size_t register_bytes = Bytes;
     static constexpr int registers = Count;
+    static constexpr bool few_forms = Few;
 
     /// Elements of T in one register, at least one.
     template <class T>
@@ -60,7 +61,7 @@ using Baseline = Avx2;
 #elif defined(__aarch64__)
 using Baseline = Target<16, 32>;
 #else
-using Baseline = Target<16, 16>;
+using Baseline = Target<16, 16, NN_DISPATCH == 1>;  // then for machines without AVX2 alone: a third of the compiler's work
 #endif
 
 /// An instruction set that kernels are compiled for, narrowest first.
@@ -211,6 +212,23 @@ NN_INLINE void each_lane(V& x, const F& f) {
         }
         load(x, lanes);
     }
+}
+
+namespace detail {
+
+template <class V, std::size_t... I>
+NN_INLINE void fill(V& vector, std::index_sequence<I...>) {
+    vector = __builtin_shufflevector(vector, vector, static_cast<int>(I * 0)...);
+}
+
+}  // namespace detail
+
+/// Sets all lanes, by what g++ 12 makes one instruction of; of value + V{}, which also takes its sign from −0, it makes one for each lane.
+template <class V>
+NN_INLINE void fill(V& vector, Element<V> value) {
+    vector = V{};
+    vector[0] = value;
+    detail::fill(vector, std::make_index_sequence<sizeof(V) / sizeof(value)>());
 }
 
 namespace detail {

@@ -32,71 +32,67 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const T* cells,
     static_assert(!Channels || (Outputs == 1 && Vectors == 2));
     const auto at = [&](index_t v) NN_INLINE_LAMBDA { return !Channels && Vectors == 2 ? v * gap : v * lanes; };
 
-    V sum[Outputs][Rows][Vectors];
-    simd::unrolled<Outputs * Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
-        constexpr index_t o = i / (Rows * Vectors);
-        constexpr index_t v = i % Vectors;
-        simd::load(sum[o][i / Vectors % Rows][v], s.start + (output + o + (Channels ? v : 0)) * lanes);
-    });
+    constexpr index_t sums = Outputs * Rows * Vectors;
+    V sum[sums];
+    const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
+        NN_UNROLL
+        for (index_t i = 0; i < sums; ++i) {
+            f(sum[i], i / (Rows * Vectors), i / Vectors % Rows, i % Vectors);
+        }
+    };
+    each([&](V& to, index_t o, index_t, index_t v)
+             NN_INLINE_LAMBDA { simd::load(to, s.start + (output + o + (Channels ? v : 0)) * lanes); });
     const index_t pitch = s.columns.size() * (Channels ? 2 * lanes : 1);
     const T* row[Rows];
-    simd::unrolled<Rows>([&](auto r) NN_INLINE_LAMBDA { row[r] = cells + r * pitch; });
+    NN_UNROLL
+    for (index_t r = 0; r < Rows; ++r) {
+        row[r] = cells + r * pitch;
+    }
     const T* const weight = s.weight + output * s.depth;
     const index_t depth = s.depth;
     const index_t* const offsets = s.offsets;
     for (index_t tap = 0; tap < depth; ++tap) {
         const index_t offset = offsets[tap];
-        const index_t second = offset + at(1);
-        V part[Rows][Vectors];
-        if constexpr (Outputs > 1) {
-            simd::unrolled<Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
-                simd::load(part[i / Vectors][i % Vectors], row[i / Vectors] + (i % Vectors == 1 ? second : offset + i % Vectors * lanes));
-            });
+        V shared[Vectors];  // by several outputs; of one output each cell is read where it is used, from memory
+        NN_UNROLL
+        for (index_t v = 0; v < Vectors && Outputs > 1; ++v) {
+            simd::load(shared[v], row[0] + offset + at(v));
         }
-        const auto add = [&](auto i, const auto& factor) NN_INLINE_LAMBDA {
-            constexpr index_t o = i / Vectors;
-            constexpr index_t v = i % Vectors;
-            simd::unrolled<Rows>([&](auto r) NN_INLINE_LAMBDA {
-                if constexpr (Outputs == 1) {
-                    simd::load(part[r][v], row[r] + (v == 1 ? second : offset + v * lanes));
-                }
-                sum[o][r][v] += factor * part[r][v];
-            });
-        };
-        simd::unrolled<Outputs * Vectors>([&](auto i) NN_INLINE_LAMBDA {
+        each([&](V& to, index_t o, index_t r, index_t v) NN_INLINE_LAMBDA {
+            V part;
+            if constexpr (Outputs > 1) {
+                part = shared[v];
+            } else {
+                simd::load(part, row[r] + offset + at(v));
+            }
             if constexpr (Channels) {
                 V factor;
-                simd::load(factor, weight + (2 * tap + i) * lanes);
-                add(i, factor);
+                simd::load(factor, weight + (2 * tap + v) * lanes);
+                to += factor * part;
             } else {
-                add(i, weight[i / Vectors * depth + tap]);
+                to += weight[o * depth + tap] * part;
             }
         });
     }
-    const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
-        simd::unrolled<Outputs * Rows * Vectors>([&](auto i) NN_INLINE_LAMBDA {
-            constexpr index_t o = i / (Rows * Vectors);
-            constexpr index_t r = i / Vectors % Rows;
-            constexpr index_t v = i % Vectors;
-            f(i, sum[o][r][v], y + o * s.y_output + r * s.y_row + at(v));
-        });
-    };
-    if (valid == (Channels ? 2 * lanes : lanes)) {
-        each([](index_t, const V& vector, T* to) NN_INLINE_LAMBDA { simd::store(vector, to); });
-        return;
+    if (s.bounds != nullptr) {
+        const Bounds<T> bounds = *s.bounds;
+        each([&](V& vector, index_t, index_t, index_t) NN_INLINE_LAMBDA { bounds.apply(vector); });
     }
-    alignas(64) T spill[static_cast<std::size_t>(Outputs * Rows * Vectors * lanes)];
-    each([&](index_t i, const V& vector, T*) NN_INLINE_LAMBDA { simd::store(vector, spill + i * lanes); });
-    for (index_t o = 0; o < Outputs; ++o) {
-        for (index_t r = 0; r < Rows; ++r) {
-            const T* const from = spill + (o * Rows + r) * Vectors * lanes;
-            T* const to = y + o * s.y_output + r * s.y_row;
-            if constexpr (Channels) {
-                copy_run<Target>(from, valid, to);
-            } else {
-                for (index_t v = 0; v < Vectors; ++v) {
-                    copy_run<Target>(from + v * lanes, valid, to + at(v));
-                }
+    // Straight to y, or what is not whole vectors by way of `spill`.
+    const bool whole = valid == (Channels ? 2 * lanes : lanes);
+    alignas(64) T spill[static_cast<std::size_t>(sums * lanes)];
+    T* const to = whole ? y : spill;
+    const index_t to_output = whole ? s.y_output : Rows * Vectors * lanes;
+    const index_t to_row = whole ? s.y_row : Vectors * lanes;
+    const index_t to_vector = whole ? at(1) : lanes;
+    each([&](const V& vector, index_t o, index_t r, index_t v)
+             NN_INLINE_LAMBDA { simd::store(vector, to + o * to_output + r * to_row + v * to_vector); });
+    for (index_t i = 0; i < Outputs * Rows && !whole; ++i) {
+        const T* const from = spill + i * Vectors * lanes;
+        T* const line = y + i / Rows * s.y_output + i % Rows * s.y_row;
+        for (index_t v = 0; v < (Channels ? 1 : Vectors); ++v) {
+            for (index_t j = 0; j < valid; ++j) {
+                line[at(v) + j] = from[v * lanes + j];
             }
         }
     }
@@ -119,18 +115,22 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, index_t rows, i
             }
         } else {
             const index_t valid = std::min(columns, lanes);
-            if constexpr (Outputs == 1 && Rows == 1) {
+            if constexpr (Outputs == 1 && Rows == 1 && !Target::few_forms) {
                 for (; j + 8 * lanes <= columns; j += 8 * lanes) {
                     stencil_tile<Target, Channels, 1, 1, 8>(s, output, cells + j, lanes, valid, to + j);
                 }
             }
-            for (; j + lanes < columns; j += 2 * lanes) {
-                const index_t gap = std::min(lanes, columns - j - lanes);
-                stencil_tile<Target, Channels, Outputs, Rows, 2>(s, output, cells + j, gap, valid, to + j);
-            }
-            if (j < columns) {
-                j = std::max<index_t>(columns - lanes, 0);
-                stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, cells + j, lanes, valid, to + j);
+            for (; j < columns; j += 2 * lanes) {
+                if constexpr (Outputs == 1 && Rows > 1) {
+                    if (j + lanes >= columns) {
+                        const index_t last = std::max<index_t>(columns - lanes, 0);
+                        stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, cells + last, lanes, valid, to + last);
+                        break;
+                    }
+                }
+                const index_t first = std::min(j, std::max<index_t>(columns - 2 * lanes, 0));
+                const index_t gap = std::clamp<index_t>(columns - first - lanes, 0, lanes);
+                stencil_tile<Target, Channels, Outputs, Rows, 2>(s, output, cells + first, gap, valid, to + first);
             }
         }
     }
@@ -138,48 +138,51 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, index_t rows, i
 
 /// All windows.
 template <class Target, bool Channels, class T>
-NN_INLINE void stencil(const Stencil<T>& s) {
+NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
     for (index_t row = 0; row < s.row.output; row += s.block_rows) {
         const index_t rows = std::min(s.block_rows, s.row.output - row);
         for (index_t column = 0; column < s.column.output; column += s.block_columns) {
             const index_t columns = std::min(s.block_columns, s.column.output - column);
-            gather<Target, Channels>(s, row, rows, column, columns);
+            gather(isa, s, row, rows, column, columns);
             T* y = s.y + row * s.y_row + column * s.y_column;
             index_t output = 0;
-            if constexpr (!Channels) {
+            if constexpr (!Channels && !Target::few_forms) {
                 for (; output + 4 <= s.outputs; output += 4, y += 4 * s.y_output) {
                     stencil_rows<Target, Channels, 4, 1>(s, output, rows, columns, y);
                 }
             }
             for (; output < s.outputs; ++output, y += s.y_output) {
-                if (rows >= 7 && divide_up(rows, 7) * 7 <= divide_up(rows, 4) * 4) {
-                    stencil_rows<Target, Channels, 1, 7>(s, output, rows, columns, y);
-                } else if (rows >= 4) {
-                    stencil_rows<Target, Channels, 1, 4>(s, output, rows, columns, y);
-                } else {
-                    stencil_rows<Target, Channels, 1, 1>(s, output, rows, columns, y);
+                if constexpr (!Target::few_forms) {
+                    if (rows >= 7 && divide_up(rows, 7) * 7 <= divide_up(rows, 4) * 4) {
+                        stencil_rows<Target, Channels, 1, 7>(s, output, rows, columns, y);
+                        continue;
+                    } else if (rows >= 4) {
+                        stencil_rows<Target, Channels, 1, 4>(s, output, rows, columns, y);
+                        continue;
+                    }
                 }
+                stencil_rows<Target, Channels, 1, 1>(s, output, rows, columns, y);
             }
         }
     }
 }
 
 template <class T>
-void run_stencil(simd::Isa isa, bool over_channels, const Stencil<T>& s) {
+void run_stencil(simd::Isa isa, const Stencil<T>& s) {
     simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
-        if (over_channels) {
-            stencil<decltype(target), true>(s);
+        if (s.cell > 1) {
+            stencil<decltype(target), true>(isa, s);
         } else {
-            stencil<decltype(target), false>(s);
+            stencil<decltype(target), false>(isa, s);
         }
     });
 }
 
 /// Sets how many windows of an image are a block: as many as their cells take 24 KiB, and at least a few vectors.
 template <class T>
-void set_blocks(Stencil<T>& s, index_t lanes, bool channels) {
-    const index_t budget = 24 * 1024 / static_cast<index_t>(sizeof(T)) / (channels ? 2 * lanes : 1);
-    const index_t width = channels ? 1 : lanes;
+void set_blocks(Stencil<T>& s) {
+    const index_t budget = 24 * 1024 / static_cast<index_t>(sizeof(T)) / s.cell;
+    const index_t width = s.cell > 1 ? 1 : s.lanes;
     const index_t rows_at_least = std::min<index_t>(s.row.output, 7);
     s.rows = Slots(s.row, rows_at_least);
     s.columns = Slots(s.column, std::min(s.column.output, 32 * width));
@@ -236,8 +239,12 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
     constexpr std::size_t outer = N > 2 ? N - 2 : 0;
     const auto frame = workspace.frame();
 
+    const Finish<T> rest = finish.beyond_bounds();
     detail::Stencil<T> s;
+    s.bounds = finish.bounds;
     const index_t channels = x.item()[0] / plan.groups;
+    s.lanes = lanes;
+    s.cell = cell;
     s.outputs = y.item()[0] / plan.groups;
     s.depth = channels * plan.taps();
     s.column = plan.axes[N - 1];
@@ -256,7 +263,7 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
     }
     s.y_output = y.item_strides()[0];
     s.planes = s.depth / (s.row.kernel * s.column.kernel);
-    detail::set_blocks(s, lanes, over_channels);
+    detail::set_blocks(s);
     const index_t pitch = s.columns.size() * cell;
     s.plane = frame.template take<const T*>(s.planes);
     s.cells = frame.template take<T>(s.planes * s.rows.size() * pitch);
@@ -321,10 +328,10 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
                     s.plane[plane] = zeros ? nullptr : image.data + place;
                     detail::advance(tap, [&](std::size_t axis) { return plan.axes[axis].kernel; });
                 }
-                detail::run_stencil(isa, over_channels, s);
+                detail::run_stencil(isa, s);
             } while (detail::advance(window, [&](std::size_t axis) { return plan.axes[axis].output; }));
-            if (finish) {
-                finish_all(finish, slice(result, first, s.channels * s.outputs));
+            if (rest) {
+                finish_all(rest, slice(result, first, s.channels * s.outputs));
             }
         }
     }

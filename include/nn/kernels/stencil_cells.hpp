@@ -10,6 +10,8 @@
 #include <numeric>    // std::gcd
 
 #include <nn/core/view.hpp>
+#include <nn/kernels/bounds.hpp>
+#include <nn/kernels/copy.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
 
@@ -59,6 +61,8 @@ struct Stencil {
     index_t planes;  ///< C/G · taps of the outer axes
     index_t depth;   ///< C/G · ΠK
     index_t outputs;
+    index_t lanes;     ///< of a vector
+    index_t cell;      ///< elements of a cell: 1, or with lanes over channels those of two vectors
     index_t channels;  ///< in the lanes
     index_t x_row;     ///< strides
     index_t x_column;
@@ -73,90 +77,21 @@ struct Stencil {
     const T* weight;   ///< (outputs, depth); over channels (depth, channels of a cell)
     const T* start;    ///< of the sums, a vector for each output; over channels those of a cell
     T* y;
+    const Bounds<T>* bounds;  ///< of y, or null
 };
 
-/// Copies `count` elements that lie side by side, by vectors, the last of which may overlap.
-template <class Target, class T>
-NN_INLINE void copy_run(const T* from, index_t count, T* to) {
-    constexpr index_t lanes = Target::template lanes<T>;
-    constexpr index_t half = 16 / static_cast<index_t>(sizeof(T));
-    const auto vectors = [&](const auto& like, index_t width) NN_INLINE_LAMBDA {
-        auto vector = like;
-        for (index_t j = 0; j < count; j += width) {
-            const index_t at = std::min(j, count - width);
-            simd::load(vector, from + at);
-            simd::store(vector, to + at);
-        }
-    };
-    if (count >= lanes) {
-        vectors(typename simd::VectorOf<T, Target>::type{}, lanes);
-    } else if (count >= half) {
-        vectors(typename simd::VectorOf<T, simd::Target<16, 16>>::type{}, half);
-    } else {
-        for (index_t j = 0; j < count; ++j) {
-            to[j] = from[j];
-        }
-    }
-}
-
-/// Copies `count` cells `step` apart. Reads no other cell's memory than that between the first and the last.
-template <class Target, class T>
-NN_INLINE void copy_cells(const T* from, index_t step, index_t count, T* to) {
-    using V = typename simd::VectorOf<T, Target>::type;
-    constexpr index_t lanes = Target::template lanes<T>;
-    constexpr index_t half = 16 / static_cast<index_t>(sizeof(T));
-    if (step == 1) {
-        copy_run<Target>(from, count, to);
-        return;
-    }
-    const auto pairs = [&](const auto& like, index_t width) NN_INLINE_LAMBDA {
-        auto even = like;
-        auto odd = like;
-        for (index_t j = 0; j + width < count; j += width) {
-            simd::load_pairs(even, odd, from + 2 * j);
-            simd::store(even, to + j);
-        }
-        // The last ones end with the last cell: what begins with a cell would end behind it.
-        simd::load_pairs(even, odd, from + 2 * (count - width) - 1);
-        simd::store(odd, to + count - width);
-    };
-    if (step == 2 && count > lanes) {
-        pairs(V{}, lanes);
-    } else if (step == 2 && count > half) {
-        pairs(typename simd::VectorOf<T, simd::Target<16, 16>>::type{}, half);
-    } else {
-        for (index_t j = 0; j < count; ++j) {
-            to[j] = from[j * step];
-        }
-    }
-}
-
-/// Copies `count` ≥ lanes pairs of cells: the first of each to `first`, the second to `second`.
-template <class Target, class T>
-NN_INLINE void copy_pairs(const T* from, index_t count, T* first, T* second) {
-    constexpr index_t lanes = Target::template lanes<T>;
-    typename simd::VectorOf<T, Target>::type even;
-    typename simd::VectorOf<T, Target>::type odd;
-    for (index_t j = 0; j < count; j += lanes) {
-        const index_t at = std::min(j, count - lanes);
-        simd::load_pairs(even, odd, from + 2 * at);
-        simd::store(even, first + at);
-        simd::store(odd, second + at);
-    }
-}
-
 /// Copies the cells that `rows` · `columns` windows from (`row`, `column`) on read.
-template <class Target, bool Channels, class T>
-NN_INLINE void gather(const Stencil<T>& s, index_t row, index_t rows, index_t column, index_t columns) {
-    constexpr index_t lanes = Target::template lanes<T>;
-    constexpr index_t cell = Channels ? 2 * lanes : 1;
+template <class T>
+void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index_t column, index_t columns) {
+    const index_t cell = s.cell;
+    const bool over_channels = cell > 1;
     const index_t pitch = s.columns.size() * cell;
     // Cells first … last − 1 of a run are of the image, those beside them of its padding.
     struct Range {
         index_t first = 0;
         index_t last = 0;
     };
-    const auto inside = [&](index_t slot) NN_INLINE_LAMBDA {
+    const auto inside = [&](index_t slot) {
         Range range;
         if (s.column.input_dilation == 1) {
             const index_t count = columns + s.columns.reach(slot);
@@ -169,75 +104,77 @@ NN_INLINE void gather(const Stencil<T>& s, index_t row, index_t rows, index_t co
     };
     // With stride 2 two runs are the cells of even and odd places: those that both have are read once.
     Range both;
-    if (!Channels && s.columns.slots() == 2 && s.column.stride == 2 && s.column.dilation == 1 && s.x_column == 1) {
+    if (!over_channels && s.columns.slots() == 2 && s.column.stride == 2 && s.column.dilation == 1 && s.x_column == 1) {
         both = {std::max(inside(0).first, inside(1).first), std::min(inside(0).last, inside(1).last)};
     }
-    const bool pairs = both.last - both.first >= lanes;
+    const bool pairs = both.last - both.first >= s.lanes;
     for (index_t slot = 0; slot < s.columns.slots(); ++slot) {
         const index_t count = columns + s.columns.reach(slot);
         const index_t position = s.column.position(column, slot);
         const auto [first, last] = inside(slot);
         const bool zeros = s.column.mode == PaddingMode::zeros && s.column.input_dilation == 1;
         // What a vector reads beyond narrow rows is dropped, but shall be a number.
-        const index_t beyond = Channels ? count : std::min(count + lanes - std::min(columns, lanes), s.columns.length);
+        const index_t beyond = over_channels ? count : std::min(count + s.lanes - std::min(columns, s.lanes), s.columns.length);
         for (index_t plane = 0; plane < s.planes; ++plane) {
             for (index_t row_slot = 0; row_slot < s.rows.slots(); ++row_slot) {
                 T* to = s.cells + ((plane * s.rows.slots() + row_slot) * s.rows.length) * pitch + slot * s.columns.length * cell;
                 const index_t lines = rows + s.rows.reach(row_slot);
-                for (index_t i = 0; i < lines; ++i, to += pitch) {
-                    const index_t place = s.row.cell(s.row.position(row + i, row_slot));
+                index_t together = 1;
+                for (index_t i = 0; i < lines; i += together, to += together * pitch) {
+                    const auto place_of = [&](index_t line) { return s.row.cell(s.row.position(row + line, row_slot)); };
+                    const index_t place = place_of(i);
+                    together = 1;
                     if (place < 0 || s.plane[plane] == nullptr) {
-                        if (s.cleared) {
-                            continue;
+                        if (!s.cleared) {
+                            std::fill_n(to, beyond * cell, T(0));
                         }
-                        std::fill_n(to, beyond * cell, T(0));
                         continue;
                     }
-                    const T* const from = s.plane[plane] + place * s.x_row;
-                    const auto one = [&](index_t j, index_t at) NN_INLINE_LAMBDA {
-                        if constexpr (Channels) {
-                            T* const out = to + j * cell;
-                            if (at < 0 || s.channels < cell) {
-                                std::fill_n(out, cell, T(0));
-                            }
-                            if (at >= 0) {
-                                copy_run<Target>(from + at * s.x_column, s.channels, out);
-                            }
-                        } else {
-                            to[j] = at >= 0 ? from[at * s.x_column] : T(0);
-                        }
-                    };
-                    const auto border = [&](index_t begin, index_t end) NN_INLINE_LAMBDA {
-                        for (index_t j = begin; j < end; ++j) {
-                            one(j, zeros ? -1 : s.column.cell(position + j * s.column.stride));
-                        }
-                    };
-                    if (!s.cleared) {
-                        border(0, first);
-                        border(last, count);
-                        for (index_t j = count; j < beyond; ++j) {
-                            to[j] = T(0);
-                        }
+                    while (i + together < lines && place_of(i + together) == place + together * s.row.stride) {
+                        ++together;
                     }
-                    if constexpr (Channels) {
-                        for (index_t j = first; j < last; ++j) {
-                            one(j, position + j * s.column.stride);
+                    const T* const from = s.plane[plane] + place * s.x_row;
+                    const index_t from_line = s.row.stride * s.x_row;
+                    const auto border = [&](T* line, const T* in, index_t begin, index_t end) {
+                        for (index_t j = begin; j < end; ++j) {
+                            const index_t at = zeros ? -1 : s.column.cell(position + j * s.column.stride);
+                            for (index_t c = 0; c < cell; ++c) {
+                                line[j * cell + c] = at >= 0 && c < s.channels ? in[at * s.x_column + c] : T(0);
+                            }
+                        }
+                    };
+                    for (index_t line = 0; !s.cleared && line < together; ++line) {
+                        border(to + line * pitch, from + line * from_line, 0, first);
+                        border(to + line * pitch, from + line * from_line, last, count);
+                        std::fill_n(to + line * pitch + count * cell, (beyond - count) * cell, T(0));
+                    }
+                    const auto copy = [&](index_t begin, index_t end) {
+                        if (begin < end) {
+                            copy_lines(isa, Lines<T>{together, end - begin, from + (position + begin * s.column.stride) * s.x_column,
+                                                     from_line, s.column.stride * s.x_column, to + begin, pitch});
+                        }
+                    };
+                    if (over_channels) {
+                        for (index_t line = 0; line < together && first < last; ++line) {
+                            T* const out = to + line * pitch + first * cell;
+                            if (s.channels < cell) {
+                                std::fill_n(out, (last - first) * cell, T(0));
+                            }
+                            copy_lines(isa, Lines<T>{last - first, s.channels,
+                                                     from + line * from_line + (position + first * s.column.stride) * s.x_column,
+                                                     s.column.stride * s.x_column, 1, out, cell});
                         }
                     } else if (pairs) {
-                        const auto single = [&](index_t begin, index_t end) NN_INLINE_LAMBDA {
-                            for (index_t j = begin; j < end; ++j) {
-                                one(j, position + 2 * j);
-                            }
-                        };
-                        single(first, both.first);
+                        copy(first, both.first);
                         if (slot == 0) {
-                            copy_pairs<Target>(from + position + 2 * both.first, both.last - both.first, to + both.first,
-                                               to + s.columns.length + both.first);
+                            copy_pairs(isa,
+                                       Lines<T>{together, both.last - both.first, from + position + 2 * both.first, from_line, 1,
+                                                to + both.first, pitch},
+                                       s.columns.length);
                         }
-                        single(both.last, last);
-                    } else if (first < last) {
-                        copy_cells<Target>(from + (position + first * s.column.stride) * s.x_column, s.column.stride * s.x_column,
-                                           last - first, to + first);
+                        copy(both.last, last);
+                    } else {
+                        copy(first, last);
                     }
                 }
             }

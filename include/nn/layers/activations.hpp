@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits>       // std::numeric_limits
 #include <string_view>  // std::string_view
 
+#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/elementary.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/elementwise.hpp>
@@ -50,21 +52,21 @@ struct Identity {
     template <class V>
     NN_INLINE static void apply(V&) {}
 };
-struct Relu {
-    static constexpr std::string_view name = "nn::relu";
+/// `F` keeps its argument within F::bounds.
+template <class F>
+struct Within {
     template <class V>
     NN_INLINE static void apply(V& x) {
-        x = x < V{} ? V{} : x;
+        kernels::Bounds<Element<V>>{F::bounds.lower, F::bounds.upper}.apply(x);
     }
 };
-struct Relu6 {
+struct Relu : Within<Relu> {
+    static constexpr std::string_view name = "nn::relu";
+    static constexpr kernels::Bounds<float> bounds{0, std::numeric_limits<float>::infinity()};
+};
+struct Relu6 : Within<Relu6> {
     static constexpr std::string_view name = "nn::relu6";
-    template <class V>
-    NN_INLINE static void apply(V& x) {
-        const V six = V{} + Element<V>(6);
-        x = x < V{} ? V{} : x;
-        x = x > six ? six : x;
-    }
+    static constexpr kernels::Bounds<float> bounds{0, 6};
 };
 struct LeakyRelu {
     double negative_slope = 0.01;
@@ -148,14 +150,9 @@ struct Tanh {
         elementary::hyperbolic_tangent(x);
     }
 };
-struct HardTanh {
+struct HardTanh : Within<HardTanh> {
     static constexpr std::string_view name = "nn::hard_tanh";
-    template <class V>
-    NN_INLINE static void apply(V& x) {
-        const V one = V{} + Element<V>(1);
-        x = x < -one ? -one : x;
-        x = x > one ? one : x;
-    }
+    static constexpr kernels::Bounds<float> bounds{-1, 1};
 };
 struct Silu {
     static constexpr std::string_view name = "nn::silu";

@@ -52,7 +52,7 @@ void run_linear(std::string_view who, const Batch<const T, 1>& x, const Packed& 
     }
     kernels::multiply_rows(
         x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, weight,
-        frame.template take<T>(workspace.executor().workers() * weight.rows_at_once() * weight.depth), product, finish,
+        frame.template take<T>(workspace.executor().workers() * weight.scratch(x.item_strides()[0])), product, finish,
         workspace.executor());
 }
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>  // std::min
+#include <cstddef>    // std::size_t
+#include <cstring>    // std::memcpy
+
+#include <nn/core/index.hpp>
+#include <nn/kernels/simd.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// Lines to be copied: `count` elements of each, `step` apart, those of the next line `from_line` and `to_line` further.
+template <class T>
+struct Lines {
+    index_t lines;
+    index_t count;
+    const T* from;
+    index_t from_line;
+    index_t step;
+    T* to;
+    index_t to_line;
+};
+
+namespace detail {
+
+// They take copies of their arguments, which no store can change.
+
+/// Elements side by side, Most at a time, or half as many where there are fewer; the last ones again.
+template <index_t Most, class T>
+NN_INLINE void copy_dense(Lines<T> s) {
+    constexpr std::size_t bytes = static_cast<std::size_t>(Most) * sizeof(T);
+    if (s.count >= Most) {
+        const T* from = s.from;
+        T* to = s.to;
+        for (index_t line = 0; line < s.lines; ++line, from += s.from_line, to += s.to_line) {
+            for (index_t i = 0; i < s.count - Most; i += Most) {
+                std::memcpy(to + i, from + i, bytes);
+            }
+            std::memcpy(to + s.count - Most, from + s.count - Most, bytes);
+        }
+    } else if constexpr (Most > 1) {
+        copy_dense<Most / 2>(s);
+    }
+}
+
+/// Every second of more than a V of elements. The last ones end with the last element: what begins with one would end behind it.
+template <class V, class T>
+NN_INLINE void copy_every_second(Lines<T> s) {
+    constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
+    const T* from = s.from;
+    T* to = s.to;
+    V even;
+    V odd;
+    for (index_t line = 0; line < s.lines; ++line, from += s.from_line, to += s.to_line) {
+        for (index_t i = 0; i + lanes < s.count; i += lanes) {
+            simd::load_pairs(even, odd, from + 2 * i);
+            simd::store(even, to + i);
+        }
+        simd::load_pairs(even, odd, from + 2 * (s.count - lanes) - 1);
+        simd::store(odd, to + s.count - lanes);
+    }
+}
+
+}  // namespace detail
+
+/// Reads no other memory of a line than that between its first element and its last.
+template <class T>
+void copy_lines(simd::Isa isa, const Lines<T>& s) {
+    if constexpr (simd::available<T>) {
+        if (s.step == 1) {
+            return simd::run(isa, [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
+        }
+        if (s.step == 2 && s.count > simd::Baseline::lanes<T>) {
+            return simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+                using Target = decltype(target);
+                if (s.count > Target::template lanes<T>) {
+                    detail::copy_every_second<typename simd::VectorOf<T, Target>::type>(s);
+                } else {
+                    detail::copy_every_second<typename simd::VectorOf<T, simd::Baseline>::type>(s);
+                }
+            });
+        }
+    }
+    for (index_t line = 0; line < s.lines; ++line) {
+        const T* const from = s.from + line * s.from_line;
+        for (index_t i = 0; i < s.count; ++i) {
+            s.to[line * s.to_line + i] = from[i * s.step];
+        }
+    }
+}
+
+/// Both elements of pairs that lie side by side, as many as a vector holds or more: the second of each to `second` further.
+template <class T>
+void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {
+    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+        using Target = decltype(target);
+        const Lines<T> s = lines;  // a copy, which no store can change
+        T* const second_to = s.to + second;
+        constexpr index_t lanes = Target::template lanes<T>;
+        typename simd::VectorOf<T, Target>::type even;
+        typename simd::VectorOf<T, Target>::type odd;
+        for (index_t line = 0; line < s.lines; ++line) {
+            const T* const from = s.from + line * s.from_line;
+            const index_t to = line * s.to_line;
+            for (index_t i = 0; i < s.count; i += lanes) {
+                const index_t at = std::min(i, s.count - lanes);
+                simd::load_pairs(even, odd, from + 2 * at);
+                simd::store(even, s.to + to + at);
+                simd::store(odd, second_to + to + at);
+            }
+        }
+    });
+}
+
+}  // namespace nn::inline NN_ABI::kernels
