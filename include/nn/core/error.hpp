@@ -88,27 +88,33 @@ private:
     }
 
     Kind kind_;
-    index_t integer_ = 0;
-    double real_ = 0;
-    Pad pad_;
-    std::string_view text_;
-    std::span<const index_t> shape_;
+    union {  // so that where an error may arise there is little code
+        std::string_view text_;
+        index_t integer_;
+        double real_;
+        Pad pad_;
+        std::span<const index_t> shape_;
+    };
 };
+
+inline std::string error_text(std::string_view who, std::initializer_list<Part> parts) {
+    std::string text(who);
+    text += ": ";
+    for (const Part& part : parts) {
+        part.append_to(text);
+    }
+    return text;
+}
 
 }  // namespace detail
 
 /// Throws an E whose text is `who: parts…`. Parts are texts, numbers, pads and shapes.
 template <class E = shape_error>
 [[noreturn]] void fail(std::string_view who, std::initializer_list<detail::Part> parts) {
-    std::string text(who);
-    text += ": ";
-    for (const detail::Part& part : parts) {
-        part.append_to(text);
-    }
 #if defined(__cpp_exceptions)
-    throw E(text);
+    throw E(detail::error_text(who, parts));
 #else
-    on_error(text.c_str());
+    on_error(detail::error_text(who, parts).c_str());
 #endif
 }
 

@@ -69,10 +69,11 @@ template <class T>
 void copy_lines(simd::Isa isa, const Lines<T>& s) {
     if constexpr (simd::available<T>) {
         if (s.step == 1) {
-            return simd::run(isa, [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
+            return simd::run<simd::Avx2>(isa,
+                                         [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
         }
         if (s.step == 2 && s.count > simd::Baseline::lanes<T>) {
-            return simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+            return simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
                 using Target = decltype(target);
                 if (s.count > Target::template lanes<T>) {
                     detail::copy_every_second<typename simd::VectorOf<T, Target>::type>(s);
@@ -93,7 +94,7 @@ void copy_lines(simd::Isa isa, const Lines<T>& s) {
 /// Both elements of pairs that lie side by side, as many as a vector holds or more: the second of each to `second` further.
 template <class T>
 void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {
-    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         const Lines<T> s = lines;  // a copy, which no store can change
         T* const second_to = s.to + second;

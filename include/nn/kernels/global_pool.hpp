@@ -92,7 +92,7 @@ NN_INLINE void join_channels(const View<const T, K>& x, index_t step, index_t ce
     const auto finished = [=](T total) NN_INLINE_LAMBDA { return Op::divides ? total / divisor : total; };
     index_t c = 0;
     if (simd::available<T> && step == 1) {
-        for (; c + 4 <= channels; c += 4) {  // four hide the time that a sum takes
+        for (; !Target::few_forms && c + 4 <= channels; c += 4) {  // four hide the time that a sum takes
             T totals[4];
             join_rows<Target, Op, 4>(x.data + c * x.strides[0], x.strides[0], cells, totals);
             for (index_t i = 0; i < 4; ++i) {
@@ -147,7 +147,7 @@ void global_pool(simd::Isa isa, const View<const T, K>& x, const View<T, 1>& y) 
         }
         cells = saturating_multiply(cells, x.shape[axis]);
     }
-    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA { detail::join_channels<decltype(target), Op>(x, step, cells, y); });
+    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA { detail::join_channels<decltype(target), Op>(x, step, cells, y); });
 }
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -97,15 +97,18 @@ __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))) void on_avx512(con
 
 }  // namespace detail
 
-/// Calls f(Target()), compiled for `isa`, which the machine must have.
-template <class F>
+/// Calls f(Target()), compiled for `isa`, which the machine must have, or for `Widest` if that is narrower: what waits for memory is no
+/// faster with vectors of 64 bytes, and each instruction set takes its time to compile.
+template <class Widest = Avx512, class F>
 void run(Isa isa, const F& f) {
 #if NN_DISPATCH && !defined(__AVX512F__)
-    if (isa == Isa::avx512) {
-        return detail::on_avx512(f);
+    if constexpr (Widest::register_bytes == Avx512::register_bytes) {
+        if (isa == Isa::avx512) {
+            return detail::on_avx512(f);
+        }
     }
 #if !(defined(__AVX2__) && defined(__FMA__))
-    if (isa == Isa::avx2) {
+    if (isa != Isa::baseline) {
         return detail::on_avx2(f);
     }
 #endif
