@@ -146,14 +146,20 @@ TEST_CASE("threads: any number of them gives the same bits") {
         check_threads(filled(random, nn::Conv1d<float>({.in_channels = 33, .out_channels = 40, .kernel_size = 9}, no_init)),
                       noise<float, 2>({33, 2000}));
     }
-    SECTION("a stencil") {
-        const auto layer = filled(random, nn::Conv2d<float>({.in_channels = 8, .out_channels = 8, .kernel_size = 3, .groups = 8}, no_init));
-        const auto x = noise<float, 4>({2, 8, 20, 30});
-        nn::ThreadPool pool(3);
-        Workspace workspace(pool);
-        Tensor<float, 4> y;
-        layer.forward_into(x, y, workspace);
-        CHECK(identical(y, layer(x)));
+    SECTION("stencils: groups, rows of one image, lanes over the channels, one axis and three") {
+        const auto stem = filled(random, nn::Conv2d<float>({.in_channels = 3, .out_channels = 6, .kernel_size = 5, .stride = 2}, no_init));
+        check_threads(stem, noise<float, 3>({3, 150, 170}));
+        check_threads(nn::freeze(nn::Sequential(stem, nn::silu)), noise<float, 3>({3, 150, 170}));
+        const nn::ConvOptions<2> depthwise{.in_channels = 37, .out_channels = 37, .kernel_size = 3, .padding = 1, .groups = 37};
+        check_threads(filled(random, nn::Conv2d<float>(depthwise, no_init)), noise<float, 4>({2, 37, 20, 30}));
+        nn::ConvOptions<2> last = depthwise;
+        last.layout = nn::Layout::channels_last;
+        const nn::Sequential net(filled(random, nn::Conv2d<float>(last, no_init)), nn::silu);
+        check_threads(nn::freeze(net), noise<float, 3>({40, 30, 37}));
+        check_threads(filled(random, nn::Conv1d<float>({.in_channels = 5, .out_channels = 5, .kernel_size = 3, .groups = 5}, no_init)),
+                      noise<float, 3>({4, 5, 90}));
+        check_threads(nn::freeze(filled(random, nn::Conv3d<double>({.in_channels = 2, .out_channels = 3, .kernel_size = 3}, no_init))),
+                      noise<double, 4>({2, 9, 20, 14}));
     }
     SECTION("a linear layer, many rows and one") {
         const auto linear = filled(random, nn::Linear<float>({.in_features = 40, .out_features = 100}, no_init));

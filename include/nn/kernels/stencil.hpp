@@ -136,11 +136,11 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, index_t rows, i
     }
 }
 
-/// All windows.
+/// All windows of rows first_row … last_row − 1.
 template <class Target, bool Channels, class T>
 NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
-    for (index_t row = 0; row < s.row.output; row += s.block_rows) {
-        const index_t rows = std::min(s.block_rows, s.row.output - row);
+    for (index_t row = s.first_row; row < s.last_row; row += s.block_rows) {
+        const index_t rows = std::min(s.block_rows, s.last_row - row);
         for (index_t column = 0; column < s.column.output; column += s.block_columns) {
             const index_t columns = std::min(s.block_columns, s.column.output - column);
             gather(isa, s, row, rows, column, columns);
@@ -228,113 +228,137 @@ Lanes stencil_lanes(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, con
     return rows ? Lanes::windows : Lanes::none;
 }
 
-/// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can. Scratch is 24 KiB, or what a few
-/// vectors of windows read, and two indices for each tap; over channels also the weights of a vector of them.
+/// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can. Scratch is, for each worker, 24 KiB, or
+/// what a few vectors of windows read, and two indices for each tap; over channels also the weights of a vector of them.
 template <class T, std::size_t N>
 void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const T* weight, const T* bias,
              const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}) {
     const bool over_channels = stencil_lanes(plan, x, y) == Lanes::channels;
-    const index_t lanes = tile_of<T>(isa).columns / 2;
-    const index_t cell = over_channels ? 2 * lanes : 1;
     constexpr std::size_t outer = N > 2 ? N - 2 : 0;
-    const auto frame = workspace.frame();
-
-    const Finish<T> rest = finish.beyond_bounds();
-    detail::Stencil<T> s;
-    s.bounds = finish.bounds;
     const index_t channels = x.item()[0] / plan.groups;
-    s.lanes = lanes;
-    s.cell = cell;
-    s.outputs = y.item()[0] / plan.groups;
-    s.depth = channels * plan.taps();
-    s.column = plan.axes[N - 1];
-    s.x_column = x.item_strides()[N];
-    s.y_column = y.item_strides()[N];
-    s.x_row = 0;
-    s.y_row = 0;
+
+    detail::Stencil<T> all;
+    all.bounds = finish.bounds;
+    all.lanes = tile_of<T>(isa).columns / 2;
+    all.cell = over_channels ? 2 * all.lanes : 1;
+    all.outputs = y.item()[0] / plan.groups;
+    all.depth = channels * plan.taps();
+    all.column = plan.axes[N - 1];
+    all.x_column = x.item_strides()[N];
+    all.y_column = y.item_strides()[N];
+    all.x_row = 0;
+    all.y_row = 0;
     if constexpr (N > 1) {
-        s.row = plan.axes[N - 2];
-        s.x_row = x.item_strides()[N - 1];
-        s.y_row = y.item_strides()[N - 1];
+        all.row = plan.axes[N - 2];
+        all.x_row = x.item_strides()[N - 1];
+        all.y_row = y.item_strides()[N - 1];
     } else if (over_channels) {  // several windows at a time are rows of one
-        std::swap(s.row, s.column);
-        std::swap(s.x_row, s.x_column);
-        std::swap(s.y_row, s.y_column);
+        std::swap(all.row, all.column);
+        std::swap(all.x_row, all.x_column);
+        std::swap(all.y_row, all.y_column);
     }
-    s.y_output = y.item_strides()[0];
-    s.planes = s.depth / (s.row.kernel * s.column.kernel);
-    detail::set_blocks(s);
-    const index_t pitch = s.columns.size() * cell;
-    s.plane = frame.template take<const T*>(s.planes);
-    s.cells = frame.template take<T>(s.planes * s.rows.size() * pitch);
-    s.offsets = frame.template take<index_t>(s.depth);
-    index_t* offset = s.offsets;
-    for (index_t plane = 0; plane < s.planes; ++plane) {
-        for (index_t row = 0; row < s.row.kernel; ++row) {
-            for (index_t column = 0; column < s.column.kernel; ++column) {
-                *offset++ = (plane * s.rows.size() + s.rows.place(row)) * pitch + s.columns.place(column) * cell;
+    all.y_output = y.item_strides()[0];
+    all.planes = all.depth / (all.row.kernel * all.column.kernel);
+    detail::set_blocks(all);
+
+    // A task is some rows of blocks of an image of a vector of groups, or of one.
+    const ExecutorRef executor = workspace.executor();
+    const index_t workers = executor.workers();
+    const index_t groups_at_once = over_channels ? all.cell : 1;
+    index_t images = divide_up(plan.groups, groups_at_once) * y.count();
+    for (std::size_t axis = 0; axis < outer; ++axis) {
+        images *= plan.axes[axis].output;
+    }
+    const index_t blocks = divide_up(all.row.output, all.block_rows);
+    const index_t parts = workers == 1 || images >= 4 * workers ? 1 : std::clamp<index_t>(4 * workers, 1, blocks);
+
+    const auto frame = workspace.frame();
+    const index_t pitch = all.columns.size() * all.cell;
+    const index_t cells = all.planes * all.rows.size() * pitch;
+    const index_t starts = std::max(all.outputs, index_t{2}) * all.lanes;
+    const index_t factors = over_channels ? all.depth * all.cell : 0;
+    const T** const all_planes = frame.template take<const T*>(workers * all.planes);
+    T* const all_cells = frame.template take<T>(workers * (cells + starts + factors));
+    all.offsets = frame.template take<index_t>(all.depth);
+    index_t* offset = all.offsets;
+    for (index_t plane = 0; plane < all.planes; ++plane) {
+        for (index_t row = 0; row < all.row.kernel; ++row) {
+            for (index_t column = 0; column < all.column.kernel; ++column) {
+                *offset++ = (plane * all.rows.size() + all.rows.place(row)) * pitch + all.columns.place(column) * all.cell;
             }
         }
     }
-    T* const start = frame.template take<T>(std::max(s.outputs, index_t{2}) * lanes);
-    T* const factors = over_channels ? frame.template take<T>(s.depth * cell) : nullptr;
-    s.start = start;
-    s.channels = over_channels ? std::min(plan.groups, cell) : 1;
-
     const bool nowhere = element_count(x.item()) == 0;
-    s.cleared = N < 3 && !nowhere && s.row.mode == PaddingMode::zeros && s.column.mode == PaddingMode::zeros &&
-                s.column.input_dilation == 1 && s.block_rows == s.row.output && s.block_columns == s.column.output;
-    if (s.cleared) {
-        std::fill_n(s.cells, s.planes * s.rows.size() * pitch, T(0));
+    all.cleared = N < 3 && !nowhere && all.row.mode == PaddingMode::zeros && all.column.mode == PaddingMode::zeros &&
+                  all.column.input_dilation == 1 && all.block_rows == all.row.output && all.block_columns == all.column.output;
+    if (all.cleared) {
+        std::fill_n(all_cells, workers * (cells + starts + factors), T(0));
     }
-    for (index_t at = 0; at < plan.groups; at += s.channels) {
-        const index_t group = std::min(at, plan.groups - s.channels);
+
+    executor.for_each(images * parts, [&](index_t task, index_t worker) {
+        detail::Stencil<T> s = all;
+        s.plane = all_planes + worker * all.planes;
+        s.cells = all_cells + worker * (cells + starts + factors);
+        T* const start = s.cells + cells;
+        s.start = start;
+        s.first_row = task % parts * blocks / parts * s.block_rows;
+        s.last_row = std::min((task % parts + 1) * blocks / parts * s.block_rows, s.row.output);
+        index_t rest = task / parts;
+        std::array<index_t, outer> window{};
+        for (std::size_t axis = outer; axis-- > 0; rest /= plan.axes[axis].output) {
+            window[axis] = rest % plan.axes[axis].output;
+        }
+        const View<const T, N + 1> image = x[rest % y.count()];
+        const index_t group = rest / y.count() * groups_at_once;
         const index_t first = group * s.outputs;
+        s.channels = std::min(groups_at_once, plan.groups - group);
         s.weight = weight + first * s.depth;
         if (over_channels) {  // the weights and biases of groups side by side
-            std::fill_n(factors, s.depth * cell, T(0));
-            std::fill_n(start, cell, T(0));
+            T* const factor = start + starts;
+            std::fill_n(start, starts + factors, T(0));
             for (index_t lane = 0; lane < s.channels; ++lane) {
                 for (index_t tap = 0; tap < s.depth; ++tap) {
-                    factors[tap * cell + lane] = s.weight[lane * s.depth + tap];
+                    factor[tap * s.cell + lane] = s.weight[lane * s.depth + tap];
                 }
                 start[lane] = bias != nullptr ? bias[first + lane] : T(0);
             }
-            s.weight = factors;
+            s.weight = factor;
         } else {
             for (index_t output = 0; output < s.outputs; ++output) {
-                std::fill_n(start + output * lanes, lanes, bias != nullptr ? bias[first + output] : T(0));
+                std::fill_n(start + output * s.lanes, s.lanes, bias != nullptr ? bias[first + output] : T(0));
             }
         }
-        for (index_t item = 0; item < y.count(); ++item) {
-            const View<const T, N + 1> image = x[item];
-            const View<T, N + 1> result = y[item];
-            std::array<index_t, outer> window{};
-            do {
-                s.y = result.data + group * s.outputs * s.y_output;
-                for (std::size_t axis = 0; axis < outer; ++axis) {
-                    s.y += window[axis] * result.strides[axis + 1];
-                }
-                std::array<index_t, outer> tap{};
-                for (index_t plane = 0; plane < s.planes; ++plane) {
-                    const index_t channel = group * channels + plane / (s.planes / channels);
-                    bool zeros = nowhere;
-                    index_t place = zeros ? 0 : channel * image.strides[0];
-                    for (std::size_t axis = 0; axis < outer; ++axis) {
-                        const index_t cell_of_axis = plan.axes[axis].cell(plan.axes[axis].position(window[axis], tap[axis]));
-                        zeros = zeros || cell_of_axis < 0;
-                        place += zeros ? 0 : cell_of_axis * image.strides[axis + 1];
-                    }
-                    s.plane[plane] = zeros ? nullptr : image.data + place;
-                    detail::advance(tap, [&](std::size_t axis) { return plan.axes[axis].kernel; });
-                }
-                detail::run_stencil(isa, s);
-            } while (detail::advance(window, [&](std::size_t axis) { return plan.axes[axis].output; }));
-            if (rest) {
-                finish_all(rest, slice(result, first, s.channels * s.outputs));
+        std::array<index_t, outer> tap{};
+        for (index_t plane = 0; plane < s.planes; ++plane) {
+            const index_t channel = group * channels + plane / (s.planes / channels);
+            bool zeros = nowhere;
+            index_t place = zeros ? 0 : channel * image.strides[0];
+            for (std::size_t axis = 0; axis < outer; ++axis) {
+                const index_t cell_of_axis = plan.axes[axis].cell(plan.axes[axis].position(window[axis], tap[axis]));
+                zeros = zeros || cell_of_axis < 0;
+                place += zeros ? 0 : cell_of_axis * image.strides[axis + 1];
             }
+            s.plane[plane] = zeros ? nullptr : image.data + place;
+            detail::advance(tap, [&](std::size_t axis) { return plan.axes[axis].kernel; });
         }
-    }
+        View<T, N + 1> result = slice(y[rest % y.count()], first, s.channels * s.outputs);
+        for (std::size_t axis = 0; axis < outer; ++axis) {
+            result.data += window[axis] * result.strides[axis + 1];
+            result.shape[axis + 1] = 1;
+        }
+        s.y = result.data;
+        detail::run_stencil(isa, s);
+        if (const Finish<T> function = finish.beyond_bounds()) {
+            if constexpr (N > 1) {
+                result.data += s.first_row * s.y_row;
+                result.shape[N - 1] = s.last_row - s.first_row;
+            } else if (over_channels) {
+                result.data += s.first_row * s.y_row;
+                result.shape[1] = s.last_row - s.first_row;
+            }
+            finish_all(function, result);
+        }
+    });
 }
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -58,8 +58,10 @@ struct Stencil {
     Slots columns;
     index_t block_rows;
     index_t block_columns;
-    index_t planes;  ///< C/G · taps of the outer axes
-    index_t depth;   ///< C/G · ΠK
+    index_t first_row = 0;  ///< of those that are to be made
+    index_t last_row = 0;   ///< one past
+    index_t planes;         ///< C/G · taps of the outer axes
+    index_t depth;          ///< C/G · ΠK
     index_t outputs;
     index_t lanes;     ///< of a vector
     index_t cell;      ///< elements of a cell: 1, or with lanes over channels those of two vectors
