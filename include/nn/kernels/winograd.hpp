@@ -141,7 +141,8 @@ void run_winograd(const ConvPlan<2>& plan, const Batch<const T, 3>& x, const Win
     const index_t workers = workspace.executor().workers();
     const index_t fewest = divide_up(tiles, most);
     const index_t evenly = divide_up(tiles, fewest < workers ? fewest : divide_up(fewest, workers) * workers);
-    const index_t at_once = std::min(most, evenly + evenly % 2);  // rows of the product by sixes and fours
+    // Rows of the product by sixes and fours; several workers rather get equal shares.
+    const index_t at_once = workers > 1 ? evenly : std::min(most, evenly + evenly % 2);
     const index_t blocks = divide_up(tiles, at_once);
     const index_t panels = widths.product_layout.width / weight.width();
     const index_t parts = fewest < workers ? std::min(workers, panels) : 1;
