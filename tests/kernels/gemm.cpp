@@ -37,8 +37,8 @@ std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) 
     const T nan = std::numeric_limits<T>::quiet_NaN();
     std::vector<T> packed_a(static_cast<std::size_t>(packed_size(m, depth, tile.rows)), nan);
     std::vector<T> packed_b(static_cast<std::size_t>(packed_size(n, depth, tile.columns)), nan);
-    pack(tile.rows, a.template view<2>(), packed_a.data());
-    pack(tile.columns, permuted(b.template view<2>(), {1, 0}), packed_b.data());
+    pack(isa, tile.rows, a.template view<2>(), packed_a.data());
+    pack(isa, tile.columns, permuted(b.template view<2>(), {1, 0}), packed_b.data());
 
     std::vector<std::vector<T>> answers;
     std::vector<index_t> reversed_rows(static_cast<std::size_t>(m));
@@ -211,8 +211,8 @@ TEST_CASE("gemm: sums begin with zero, with a bias or with what C holds, and go 
                     for (index_t first = 0; const index_t last : cuts) {
                         const auto part_a = slice(permuted(a.view<2>(), {1, 0}), first, last - first);
                         const auto part_b = slice(b.view<2>(), first, last - first);
-                        pack(tile.rows, permuted(part_a, {1, 0}), packed_a.data());
-                        pack(tile.columns, permuted(part_b, {1, 0}), packed_b.data());
+                        pack(isa, tile.rows, permuted(part_a, {1, 0}), packed_a.data());
+                        pack(isa, tile.columns, permuted(part_b, {1, 0}), packed_b.data());
                         product.depth = last - first;
                         product.a = packed_a.data();
                         product.b = packed_b.data();
@@ -252,15 +252,15 @@ TEST_CASE("gemm: sums begin with zero, with a bias or with what C holds, and go 
 
 TEST_CASE("gemm: pack reads any strides, fills the last panel with zeros and writes no further") {
     Random random(2);
-    for (int round = 0; round < 500; ++round) {
-        const Extents shape{random.integer(0, 9), random.integer(0, 5)};
-        Strided<float> matrix(shape, Arrangement::any(random, 2, true));
+    for (int round = 0; round < 1500; ++round) {
+        const Extents shape{random.integer(0, 20), random.integer(0, round % 2 == 0 ? 5 : 40)};
+        Strided<float> matrix(shape, random.chance(0.5) ? Arrangement::any(random, 2, true) : Arrangement::dense());
         matrix.fill(random);
-        constexpr index_t width = 4;
+        const index_t width = random.pick(std::vector<index_t>{4, 6, 8, 12, 16, 32});
         const index_t panels = (shape[0] + width - 1) / width;
         CHECK(packed_size(shape[0], shape[1], width) == panels * width * shape[1]);
-        std::vector<float> packed(static_cast<std::size_t>(panels * width * shape[1] + 5), 99.0F);
-        pack(width, std::as_const(matrix).view<2>(), packed.data());
+        std::vector<float> packed(static_cast<std::size_t>(panels * width * shape[1] + 40), 99.0F);
+        pack(random.pick(isas()), width, std::as_const(matrix).view<2>(), packed.data());
         bool right = true;
         std::size_t at = 0;
         for (index_t panel = 0; panel < panels; ++panel) {

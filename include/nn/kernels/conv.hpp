@@ -101,7 +101,7 @@ PackedConv<T> pack_conv(PackedConv<T> packed, const View<const T, 2>& weight, T*
             View<const T, 2> block = rows;
             block.data += channel * taps * rows.strides[1];
             block.shape[1] = channels * taps;
-            pack(packed.output_width(), block, out);
+            pack(packed.isa, packed.output_width(), block, out);
             out += packed_size(packed.outputs, channels * taps, packed.output_width());
         });
     }

@@ -3,10 +3,11 @@
 
 // The matrix product of every layer, and the only file that includes Eigen.
 //
-// It is a register tile over operands packed by the caller into the caller's scratch memory, because Eigen's public product allocates
-// when warm, keeps a function-local static, takes up to 256 KiB of stack, and sums the last rows in another order than the first.
-// Here every element of the result is one chain of multiply-adds over the depth, 0, 1, 2, …: its bits depend on the depth alone,
-// never on where in the matrix it stands or how many rows and columns there are. Tails run the full tile over zeros.
+// It is a register tile over a B packed by the caller into the caller's memory and an A that is packed too or lies in rows, because
+// Eigen's public product allocates when warm, keeps a function-local static, takes up to 256 KiB of stack, and sums the last rows in
+// another order than the first. Here every element of the result is one chain of multiply-adds over the depth, 0, 1, 2, …: its bits
+// depend on the depth alone, never on where in the matrix it stands or how many rows and columns there are. What is left of a tile at
+// the end is filled with the last row or panel once more.
 //
 // 6 × 16 floats reach 103 of 104 GFLOP/s on one Zen 3 core under g++ 12 and clang 14 at -O2, with or without -mavx2 -mfma.
 
@@ -60,16 +61,63 @@ constexpr index_t packed_size(index_t lines, index_t depth, index_t width) {
     return saturating_multiply(saturating_multiply(divide_up(lines, width), width), depth);
 }
 
+namespace detail {
+
+/// A panel of `count` ≤ width lines from `from` on, whose elements lie side by side, by transposed squares; the first k that is left.
+/// Beyond the lines of a square a store reaches into the next k, so what is written there comes later. Nothing is written at `end` or
+/// behind it.
+template <class Target, class T>
+NN_INLINE index_t pack_squares(index_t width, index_t count, index_t depth, const T* from, index_t line_step, T* out, const T* end) {
+    index_t done = 0;
+    if constexpr (simd::transposes<T, Target>) {
+        constexpr index_t lanes = Target::template lanes<T>;
+        using V = typename simd::VectorOf<T, Target>::type;
+        done = depth / lanes * lanes;
+        for (index_t first = (width - 1) / lanes * lanes; first >= 0; first -= lanes) {
+            for (index_t k = 0; k < done; k += lanes) {
+                V line[static_cast<std::size_t>(lanes)];
+                for (index_t i = 0; i < lanes; ++i) {
+                    line[i] = V{};
+                    if (first + i < count) {
+                        simd::load(line[i], from + (first + i) * line_step + k);
+                    }
+                }
+                simd::transpose<lanes, lanes / 2>(line);
+                for (index_t i = 0; i < lanes; ++i) {
+                    T* const to = out + (k + i) * width + first;
+                    if (end - to >= lanes) {
+                        simd::store(line[i], to);
+                    } else {
+                        simd::store_part(line[i], to, end - to);
+                    }
+                }
+            }
+        }
+    }
+    return done;
+}
+
+}  // namespace detail
+
 /// Lays the lines of a matrix (lines, depth) into panels of `width` lines, the depth outermost: out[panel][k][line]. The last panel is
 /// filled up with zeros.
 template <class T>
-void pack(index_t width, const View<const T, 2>& matrix, T* out) {
+void pack(simd::Isa isa, index_t width, const View<const T, 2>& matrix, T* out) {
     const auto [lines, depth] = matrix.shape;
+    const T* const end = out + packed_size(lines, depth, width);
     for (index_t first = 0; first < lines; first += width, out += width * depth) {
-        for (index_t offset = 0; offset < width; ++offset) {
-            const T* const from = first + offset < lines ? &matrix(first + offset, 0) : nullptr;
-            for (index_t k = 0; k < depth; ++k) {
-                out[k * width + offset] = from != nullptr ? from[k * matrix.strides[1]] : T(0);
+        const index_t count = std::min(width, lines - first);
+        const T* const from = &matrix(first, 0);
+        const auto [line_step, step] = matrix.strides;
+        index_t k = 0;
+        if (step == 1) {
+            simd::run<simd::Avx2>(isa, [&, step = line_step](auto target) NN_INLINE_LAMBDA {
+                k = detail::pack_squares<decltype(target)>(width, count, depth, from, step, out, end);
+            });
+        }
+        for (; k < depth; ++k) {
+            for (index_t line = 0; line < width; ++line) {
+                out[k * width + line] = line < count ? from[line * line_step + k * step] : T(0);
             }
         }
     }
@@ -255,14 +303,15 @@ void multiply(simd::Isa isa, const Product<T>& p) {
         for (index_t row = 0; row < p.rows; ahead += p.ahead_step * p.depth) {
             const index_t left = p.rows - row;
             if constexpr (!Target::few_forms) {
+                // A multiply-add takes four cycles and begins twice in one: eight vectors of sums keep it busy. So few rows are done with
+                // several panels, and 7 rows as 4 and 3, not as 6 and 1.
                 if (left == 1) {
-                    return detail::multiply_rows<Target, 1, 4>(p, row,
-                                                               ahead);  // several panels: one row of one panel waits for its own sums
+                    return detail::multiply_rows<Target, 1, 4>(p, row, ahead);
                 }
                 if (left == 2) {
                     return detail::multiply_rows<Target, 2, 2>(p, row, ahead);
                 }
-                if (left <= 4 || (left <= 8 && (left > height || left <= height - 4))) {  // 7 as 4 and 3, not as 6 and 1
+                if (left <= 4 || (left <= 8 && (left > height || left <= height - 4))) {
                     detail::multiply_rows<Target, 4, 1>(p, row, ahead);
                     row += 4;
                     continue;

@@ -6,7 +6,6 @@
 #include <algorithm>  // std::clamp, std::fill_n, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
-#include <cstring>    // std::memcpy
 #include <optional>   // std::optional
 
 #include <nn/core/view.hpp>

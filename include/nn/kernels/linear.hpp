@@ -30,7 +30,7 @@ struct PackedWeight {
 /// Packs a weight into `out`.
 template <class T>
 PackedWeight<T> pack_weight(simd::Isa isa, const View<const T, 2>& weight, T* out) {
-    pack(tile_of<T>(isa).columns, weight, out);
+    pack(isa, tile_of<T>(isa).columns, weight, out);
     return {isa, out, weight.shape[0], weight.shape[1]};
 }
 /// Packs a weight for this machine into scratch memory.

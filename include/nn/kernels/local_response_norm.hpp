@@ -24,8 +24,8 @@ struct ResponseNorm {
     T k, alpha;
 };
 
-/// value /= sumᵖ for every lane: by std::pow, by vectors, or for p = 3/4, which most models use, without a quotient: 144 µs of a 64 × 56 × 56
-/// image on Zen 3, 304 by vectors.
+/// value /= sumᵖ for every lane: by std::pow, by vectors, or for p = 3/4, which most models use, without a quotient: 144 µs of a 64 × 56 ×
+/// 56 image on Zen 3, 304 by vectors.
 template <class T>
 struct ByAnyPower {
     T p;

@@ -203,8 +203,8 @@ private:
     float limit_;  ///< from here on the result is infinity
 };
 
-/// x^(−3/4), to 3 units, for 1e-37 ≤ x; infinity gives 0. A quarter of the bits negated is x^(−1/4) to 3.2 %, and each step takes the error h
-/// of x·y⁴ = 1 − h from y, or at last from y³, by the first terms of (1 − h)^(−1/4) and (1 − h)^(−3/4).
+/// x^(−3/4), to 3 units, for 1e-37 ≤ x; infinity gives 0. A quarter of the bits negated is x^(−1/4) to 3.2 %, and each step takes the error
+/// h of x·y⁴ = 1 − h from y, or at last from y³, by the first terms of (1 − h)^(−1/4) and (1 − h)^(−3/4).
 template <class V>
 NN_INLINE void inverse_three_quarter_power(V& x) {
     simd::Integers<V> bits;

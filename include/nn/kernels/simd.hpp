@@ -326,6 +326,26 @@ NN_INLINE void exchange(V& upper, V& lower, std::index_sequence<I...>) {
 }
 #endif
 
+/// Transposes a square of vectors; `Step` is half their length.
+template <index_t Lanes, index_t Step, class V>
+NN_INLINE void transpose(V* line) {
+#if NN_SIMD
+    NN_UNROLL
+    for (index_t i = 0; i < Lanes; ++i) {
+        if ((i & Step) == 0) {
+            exchange<Step>(line[i], line[i + Step], std::make_index_sequence<static_cast<std::size_t>(Lanes)>());
+        }
+    }
+    if constexpr (Step > 1) {
+        transpose<Lanes, Step / 2>(line);
+    }
+#else
+    static_cast<void>(line);
+#endif
+}
+template <class T, class Target>
+inline constexpr bool transposes = available<T> && (Target::template lanes<T> > 1);
+
 /// The reverse: elements of `even` and `odd` by turns.
 template <class V, class T>
 NN_INLINE void store_pairs(const V& even, const V& odd, T* to) {

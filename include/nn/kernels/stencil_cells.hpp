@@ -4,9 +4,7 @@
 // What a stencil reads: the cells of a block of windows, copied to scratch memory, padded and with one phase of the stride after the
 // other, so that what one tap of neighbouring windows reads lies side by side whatever the stride, the dilation and the padding.
 
-#include <algorithm>  // std::fill_n, std::max, std::min
-#include <array>      // std::array
-#include <cstddef>    // std::size_t
+#include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
 #include <numeric>    // std::gcd
 
 #include <nn/core/view.hpp>

@@ -51,27 +51,6 @@ struct StripOutput {
 
 namespace detail {
 
-/// Transposes a square of vectors; `Step` is half their length.
-template <index_t Lanes, index_t Step, class V>
-NN_INLINE void transpose(V* line) {
-#if NN_SIMD
-    NN_UNROLL
-    for (index_t i = 0; i < Lanes; ++i) {
-        if ((i & Step) == 0) {
-            simd::exchange<Step>(line[i], line[i + Step], std::make_index_sequence<static_cast<std::size_t>(Lanes)>());
-        }
-    }
-    if constexpr (Step > 1) {
-        transpose<Lanes, Step / 2>(line);
-    }
-#else
-    static_cast<void>(line);
-#endif
-}
-
-template <class Target, class T>
-inline constexpr bool has_transpose = simd::available<T> && (Target::template lanes<T> > 1);
-
 template <class Target, class T>
 NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
     constexpr index_t lanes = Target::template lanes<T>;
@@ -90,7 +69,7 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
             std::fill_n(to + p * lanes + channels, lanes - channels, T(0));
         }
     };
-    if constexpr (has_transpose<Target, T>) {
+    if constexpr (simd::transposes<T, Target>) {
         // Elements that may be read from the first of this row on: the row's, or those to the end of the channel.
         const bool dense = in.image.strides[1] == axis.input;
         const index_t readable = dense ? (in.axes[0].input - cell) * axis.input : axis.input;
@@ -114,7 +93,7 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
                 for (index_t c = 0; c < lanes; ++c) {
                     simd::load(line[c], from + c * step + position + p - early);
                 }
-                transpose<lanes, lanes / 2>(line);
+                simd::transpose<lanes, lanes / 2>(line);
                 const index_t last = std::min(lanes, high - p + early);
                 NN_UNROLL
                 for (index_t u = 0; u < lanes; ++u) {
@@ -135,7 +114,7 @@ NN_INLINE void store_row(const StripOutput<T>& out, const T* from, T* to) {
     constexpr index_t lanes = Target::template lanes<T>;
     const index_t step = out.steps[0];
     const index_t pitch = out.steps[2];
-    if constexpr (has_transpose<Target, T>) {
+    if constexpr (simd::transposes<T, Target>) {
         using V = typename TileVector<T, Target>::type;
         if (out.channels == lanes && step == 1) {
             for (index_t p = 0; p < out.count; ++p) {
@@ -153,7 +132,7 @@ NN_INLINE void store_row(const StripOutput<T>& out, const T* from, T* to) {
                 for (index_t u = 0; u < lanes; ++u) {
                     simd::load(line[u], from + (p + u) * lanes);
                 }
-                transpose<lanes, lanes / 2>(line);
+                simd::transpose<lanes, lanes / 2>(line);
                 NN_UNROLL
                 for (index_t c = 0; c < lanes; ++c) {
                     simd::store(line[c], to + c * step + p);
