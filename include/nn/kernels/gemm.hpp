@@ -105,7 +105,7 @@ template <class T>
 void pack(simd::Isa isa, index_t width, const View<const T, 2>& matrix, T* out) {
     const auto [lines, depth] = matrix.shape;
     const T* const end = out + packed_size(lines, depth, width);
-    for (index_t first = 0; first < lines; first += width, out += width * depth) {
+    for (index_t first = 0; first < lines && depth > 0; first += width, out += width * depth) {
         const index_t count = std::min(width, lines - first);
         const T* const from = &matrix(first, 0);
         const auto [line_step, step] = matrix.strides;
