@@ -103,16 +103,18 @@ NN_INLINE index_t pack_squares(index_t width, index_t count, index_t depth, cons
 /// filled up with zeros.
 template <class T>
 void pack(simd::Isa isa, index_t width, const View<const T, 2>& matrix, T* out) {
-    const auto [lines, depth] = matrix.shape;
+    const index_t lines = matrix.shape[0];
+    const index_t depth = matrix.shape[1];
+    const index_t line_step = matrix.strides[0];
+    const index_t step = matrix.strides[1];
     const T* const end = out + packed_size(lines, depth, width);
     for (index_t first = 0; first < lines && depth > 0; first += width, out += width * depth) {
         const index_t count = std::min(width, lines - first);
         const T* const from = &matrix(first, 0);
-        const auto [line_step, step] = matrix.strides;
         index_t k = 0;
         if (step == 1) {
-            simd::run<simd::Avx2>(isa, [&, step = line_step](auto target) NN_INLINE_LAMBDA {
-                k = detail::pack_squares<decltype(target)>(width, count, depth, from, step, out, end);
+            simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+                k = detail::pack_squares<decltype(target)>(width, count, depth, from, line_step, out, end);
             });
         }
         for (; k < depth; ++k) {
