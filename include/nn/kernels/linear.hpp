@@ -76,9 +76,10 @@ void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeigh
         product.a = row(first);
         T* const lines = memory + worker * weight.scratch(step);
         for (index_t i = 0; i < product.rows; ++i) {
-            offsets[static_cast<std::size_t>(i)] = step == 1 ? row(first + i) - product.a : i * weight.depth;
+            const T* const from = row(first + i);
+            offsets[static_cast<std::size_t>(i)] = step == 1 ? from - product.a : i * weight.depth;
             for (index_t c = 0; step != 1 && c < weight.depth; ++c) {
-                lines[i * weight.depth + c] = row(first + i)[c * step];
+                lines[i * weight.depth + c] = from[c * step];
             }
         }
         product.a = step == 1 ? product.a : lines;

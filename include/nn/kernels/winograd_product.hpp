@@ -3,7 +3,7 @@
 
 // The products of Winograd's algorithm: one for each point of a tile, with weights that no other point needs.
 
-#include <algorithm>  // std::max, std::min
+#include <algorithm>  // std::max
 
 #include <nn/core/index.hpp>
 #include <nn/kernels/gemm.hpp>
