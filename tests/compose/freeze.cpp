@@ -196,6 +196,89 @@ TEST_CASE("freeze: with the shape of x a convolution keeps one form, which takes
     CHECK_THROWS_WITH(freeze(net, {.input_shape = {32, -5, 5}}), "nn::Conv: x (32, -5, 5), expected no negative extent");
 }
 
+namespace {
+
+/// Expand, one channel at a time, project: the block of a MobileNetV2.
+template <class T>
+auto inverted(Random& random, index_t inputs, index_t hidden, index_t outputs, index_t stride) {
+    const auto pointwise = [&](index_t in, index_t out) {
+        return filled(random, Conv2d<T>({.in_channels = in, .out_channels = out, .kernel_size = 1}, no_init));
+    };
+    const auto depthwise = filled(
+        random,
+        Conv2d<T>({.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .stride = stride, .padding = 1, .groups = hidden},
+                  no_init));
+    return Sequential(pointwise(inputs, hidden), nn::relu6, depthwise, LeakyRelu{{.negative_slope = 0.1}}, pointwise(hidden, outputs));
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("freeze: channels that lie side by side between layers change no bit", "[freeze]", float, double) {
+    using T = TestType;
+    Random random(21);
+    const auto strided = filled(  // reads what lies so, and writes what does not
+        random, Conv2d<T>({.in_channels = 11, .out_channels = 6, .kernel_size = 1, .stride = 2, .use_bias = false}, no_init));
+    const auto shortcut = filled(random, Conv2d<T>({.in_channels = 24, .out_channels = 11, .kernel_size = 1, .stride = 2}, no_init));
+    const auto corner = filled(random, Conv2d<T>({.in_channels = 6, .out_channels = 6, .kernel_size = 3, .padding = 1}, no_init));
+    const Sequential net(inverted<T>(random, 5, 20, 24, 1), Residual(inverted<T>(random, 24, 35, 24, 1)), relu, Dropout({.rate = 0.5}),
+                         Residual(inverted<T>(random, 24, 18, 11, 2), shortcut), sigmoid, strided, corner,
+                         Residual(inverted<T>(random, 6, 9, 6, 1)), GlobalAvgPool2d());
+    const auto frozen = freeze(net, {.algorithm = ConvAlgorithm::exact, .input_shape = {2, 5, 14, 13}});
+    CHECK(frozen.template get<0>().writes_channels_last());
+    CHECK(frozen.template get<1>().writes_channels_last());
+    CHECK(frozen.template get<2>().writes_channels_last());
+    for (const Shape<4>& shape : {Shape<4>{2, 5, 14, 13}, Shape<4>{1, 5, 5, 3}, Shape<4>{3, 5, 40, 33}, Shape<4>{17, 5, 1, 1}}) {
+        const auto x = random_tensor<T, 4>(random, shape);
+        const auto expected = net(x);
+        CAPTURE(shape[2]);
+        CHECK(identical(frozen(x), expected));
+        auto y = make_tensor<T, 2>({shape[0], 6});
+        Workspace workspace;
+        frozen.forward_into(x, y, workspace);
+        CHECK(identical(y, expected));
+        const xt::xarray<T> dynamic = x;  // whose results between layers are containers
+        CHECK(identical(frozen(dynamic), expected));
+    }
+}
+
+TEST_CASE("freeze: channels lie side by side where that is faster, and not before a layer that would have to gather them", "[freeze]") {
+    Random random(22);
+    const auto first = [&](const auto& block, const auto& next, index_t length) {
+        return freeze(Sequential(block, next), {.input_shape = {1, 16, length, length}}).template get<0>().writes_channels_last();
+    };
+    const auto conv = [&](index_t kernel, index_t groups) {
+        return filled(random, Conv2d<float>({.in_channels = 16, .out_channels = 16, .kernel_size = kernel, .groups = groups}, no_init));
+    };
+    const auto pointwise = conv(1, 1);
+    CHECK(first(pointwise, pointwise, 28));
+    CHECK(!first(pointwise, pointwise, 56));
+    CHECK(first(pointwise, conv(3, 16), 28));
+    CHECK(first(pointwise, GlobalAvgPool2d(), 28));
+    CHECK(first(pointwise, Residual(pointwise), 28));
+    CHECK(first(pointwise, Sequential(relu, Residual(Sequential(pointwise, conv(5, 1)), pointwise)), 28));
+    CHECK(!first(pointwise, Residual(pointwise, [](const auto& x) { return Tensor<float, 4>(x); }), 28));
+    CHECK(!first(
+        pointwise, [](const auto& x) { return Tensor<float, 4>(x); }, 28));
+    CHECK(first(pointwise, conv(3, 1), 28));   // Winograd's algorithm loads either
+    CHECK(!first(pointwise, conv(5, 1), 28));  // a product does not
+    CHECK(!first(pointwise, conv(3, 4), 28));
+    CHECK(!first(pointwise, nn::MaxPool<2>({.window = 2}), 28));
+    CHECK(!first(conv(3, 16), pointwise, 28));  // x lies as it came
+    // What a Residual adds lies alike.
+    const auto main = filled(random, Conv2d<float>({.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = 1}, no_init));
+    const auto sum = [&](const auto& residual) {
+        return freeze(Sequential(residual, pointwise), {.input_shape = {1, 16, 28, 28}}).template get<0>();
+    };
+    CHECK(!sum(Residual(main, pointwise)).shortcut.writes_channels_last());
+    CHECK(!sum(Residual(pointwise)).main.writes_channels_last());
+    CHECK(sum(Residual(pointwise, pointwise)).main.writes_channels_last());
+    CHECK(sum(Residual(pointwise, pointwise)).shortcut.writes_channels_last());
+    const auto lone = freeze(Sequential(pointwise), {.input_shape = {1, 16, 28, 28}});
+    CHECK(!lone.get<0>().writes_channels_last());
+    const auto any = freeze(Sequential(pointwise, pointwise));
+    CHECK(!any.get<0>().writes_channels_last());
+}
+
 TEST_CASE("freeze: a transposed convolution keeps every bit", "[freeze]") {
     Random random(2);
     for (int round = 0; round < 60; ++round) {

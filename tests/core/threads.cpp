@@ -161,6 +161,14 @@ TEST_CASE("threads: any number of them gives the same bits") {
         check_threads(nn::freeze(filled(random, nn::Conv3d<double>({.in_channels = 2, .out_channels = 3, .kernel_size = 3}, no_init))),
                       noise<double, 4>({2, 9, 20, 14}));
     }
+    SECTION("pools, channels first and last") {
+        const nn::PoolOptions<2> options{.window = 3, .stride = 2, .padding = 1};
+        nn::PoolOptions<2> last = options;
+        last.layout = nn::Layout::channels_last;
+        check_threads(nn::MaxPool<2>(options), noise<float, 4>({2, 7, 20, 31}));
+        check_threads(nn::AvgPool<2>(last), noise<double, 4>({3, 20, 31, 70}));
+        check_threads(nn::AdaptiveAvgPool<1>({.output_size = 5}), noise<float, 3>({2, 6, 37}));
+    }
     SECTION("a linear layer, many rows and one") {
         const auto linear = filled(random, nn::Linear<float>({.in_features = 40, .out_features = 100}, no_init));
         check_threads(linear, noise<float, 2>({900, 40}));

@@ -178,27 +178,32 @@ Arrangement any_arrangement(Random& random) {
 }
 
 template <class T>
+void check(Random& random, const Problem& problem) {
+    Strided<T> x(problem.x(), any_arrangement(random));
+    x.fill(random);
+    const Strided<T> weight(problem.weight(), random.reals<T>(count_of(problem.weight())));
+    const std::vector<T> bias = random.reals<T>(problem.options.out_channels);
+    const std::optional<Dense> dense_bias =
+        random.chance(0.5) ? std::optional(dense(Strided<T>({problem.options.out_channels}, bias))) : std::nullopt;
+    const NaiveConv expected = naive_conv(problem.options, dense(x), dense(weight), dense_bias, std::nullopt);
+    const Strided<T> y(problem.y(), any_arrangement(random));
+    for (const WinogradTile tile : tiles) {
+        const Dense magnitude = tile_magnitude(problem, static_cast<index_t>(tile), dense(x), dense(weight), dense_bias);
+        for (const simd::Isa isa : isas()) {
+            const std::vector<T> result = winograd_of(isa, tile, problem, x, weight.values(), dense_bias ? &bias : nullptr, y);
+            const Errors worst = errors(result, expected, magnitude);
+            CAPTURE(static_cast<int>(tile), static_cast<int>(isa), problem.x(), problem.y(), x.strides(), y.strides());
+            CHECK(worst.over_tile <= bound_of(tile, problem.weight()[1]));
+        }
+    }
+}
+
+template <class T>
 void check_random(std::uint64_t seed, int rounds, index_t longest, index_t most_channels) {
     Random random(seed);
     for (int round = 0; round < rounds; ++round) {
-        const Problem problem = any_problem(random, longest, most_channels);
-        Strided<T> x(problem.x(), any_arrangement(random));
-        x.fill(random);
-        const Strided<T> weight(problem.weight(), random.reals<T>(count_of(problem.weight())));
-        const std::vector<T> bias = random.reals<T>(problem.options.out_channels);
-        const std::optional<Dense> dense_bias =
-            random.chance(0.5) ? std::optional(dense(Strided<T>({problem.options.out_channels}, bias))) : std::nullopt;
-        const NaiveConv expected = naive_conv(problem.options, dense(x), dense(weight), dense_bias, std::nullopt);
-        const Strided<T> y(problem.y(), any_arrangement(random));
-        for (const WinogradTile tile : tiles) {
-            const Dense magnitude = tile_magnitude(problem, static_cast<index_t>(tile), dense(x), dense(weight), dense_bias);
-            for (const simd::Isa isa : isas()) {
-                const std::vector<T> result = winograd_of(isa, tile, problem, x, weight.values(), dense_bias ? &bias : nullptr, y);
-                const Errors worst = errors(result, expected, magnitude);
-                CAPTURE(round, static_cast<int>(tile), static_cast<int>(isa), problem.x(), problem.y(), x.strides(), y.strides());
-                CHECK(worst.over_tile <= bound_of(tile, problem.weight()[1]));
-            }
-        }
+        CAPTURE(round);
+        check<T>(random, any_problem(random, longest, most_channels));
     }
 }
 
@@ -206,6 +211,16 @@ TEST_CASE("winograd: equals the convolution within its bound, for any shape, pad
     check_random<float>(1, 150, 40, 12);
     check_random<float>(2, 60, 12, 40);
     check_random<double>(3, 60, 20, 20);
+}
+
+TEST_CASE("winograd: more weights of a point than are multiplied at a time") {
+    Random random(9);
+    for (const index_t groups : {1, 2}) {
+        Problem problem;
+        problem.options = {.in_channels = 260 * groups, .out_channels = 70 * groups, .kernel_size = 3, .padding = 1, .groups = groups};
+        problem.image = {5, 3};
+        check<float>(random, problem);
+    }
 }
 
 TEST_CASE("winograd: what the compiler has no vectors of is computed too") { check_random<long double>(4, 10, 12, 9); }

@@ -105,6 +105,21 @@ struct Between<L, X, S, C> {
     using type = std::conditional_t<has_forward_into<L, ArgumentsOf<L, X, S, C>, Candidate>, Candidate, NoState>;
 };
 
+/// The strides in which `layer` would have a result of this shape between two layers: as x lies, if it is a function of one element, as it
+/// says itself, or row by row.
+template <class L, class X, std::size_t R>
+Shape<R> result_strides(const L& layer, const X& x, const Shape<R>& y) {
+    if constexpr (is_elementwise<L> && is_view<X>) {
+        return x.strides;
+    } else if constexpr (requires { layer.result_strides(x, y); }) {
+        return layer.result_strides(x, y);
+    } else if constexpr (requires { layer.result_strides(y); }) {
+        return layer.result_strides(y);
+    } else {
+        return row_major(y);
+    }
+}
+
 /// Whether every layer of a chain can say what x of R axes becomes.
 template <std::size_t R, class... Layers>
 inline constexpr bool says_shape = true;
@@ -121,6 +136,12 @@ template <std::size_t R, class Layers>
 inline constexpr bool chain_says_shape = false;
 template <std::size_t R, class... Layers>
 inline constexpr bool chain_says_shape<R, std::tuple<Layers...>> = says_shape<R, std::remove_cvref_t<Layers>...>;
+
+template <class X, class Layers>
+inline constexpr bool chain_says_shape_of = false;
+template <in_memory X, class Layers>
+    requires(rank_of<X> != dynamic_rank)
+inline constexpr bool chain_says_shape_of<X, Layers> = chain_says_shape<rank_of<X>, Layers>;
 
 /// What x of this shape becomes behind all layers; only when every layer can say it.
 template <std::size_t I = 0, class Layers, std::size_t R>
@@ -168,7 +189,8 @@ void call_chain_into(const Layers& layers, const States& states, const X& x, Y& 
             std::byte* const odd = frame.template take<std::byte>(bytes[1]);
             call_chain_into<I>(layers, states, x, y, workspace, context, {even, odd});
         } else {
-            V between = contiguous(static_cast<element_of<V>*>(static_cast<void*>(buffers[I % 2])), layer.output_shape(extents_of(x)));
+            const auto shape = layer.output_shape(extents_of(x));
+            V between{static_cast<element_of<V>*>(static_cast<void*>(buffers[I % 2])), shape, result_strides(layer, x, shape)};
             call_into(layer, x, state, between, workspace, context);
             call_chain_into<I + 1>(layers, states, between, y, workspace, context, buffers);
         }
@@ -178,8 +200,17 @@ void call_chain_into(const Layers& layers, const States& states, const X& x, Y& 
 /// The calls of a composite L whose children run one after another.
 template <class L>
 struct Chain : Composite<L> {
-    static auto value(const auto& layers, const auto& states, const auto& x, const auto& context) {
-        return call_chain(layers, states, x, context);
+    /// Results between layers that say their shape are views, as in `into`.
+    template <class Layers, class X>
+    static auto value(const Layers& layers, const auto& states, const X& x, const auto& context) {
+        if constexpr (chain_says_shape_of<X, Layers>) {
+            decltype(call_chain(layers, states, x, context)) y;
+            Workspace workspace;
+            call_chain_into(layers, states, x, y, workspace, context);
+            return y;
+        } else {
+            return call_chain(layers, states, x, context);
+        }
     }
     static void into(const auto& layers, const auto& states, const auto& x, auto& y, Workspace& workspace, const auto& context) {
         call_chain_into(layers, states, x, y, workspace, context);
@@ -189,6 +220,20 @@ struct Chain : Composite<L> {
     template <std::size_t R, class Self = L>
         requires chain_says_shape<R, decltype(std::declval<const Self&>().children())>
     auto output_shape(const Shape<R>& x) const { return shape_after_chain(static_cast<const L&>(*this).children(), x); }
+
+    /// The strides in which its last layer would have a result of this shape.
+    template <class X, std::size_t R>
+    Shape<R> result_strides(const X& x, const Shape<R>& y) const {
+        const auto layers = Composite<L>::children_of(static_cast<const L&>(*this));
+        constexpr std::size_t count = std::tuple_size_v<decltype(layers)>;
+        if constexpr (count == 1) {
+            return detail::result_strides(std::get<0>(layers), x, y);
+        } else if constexpr (count > 1) {
+            return detail::result_strides(std::get<count - 1>(layers), NoState(), y);
+        } else {
+            return row_major(y);
+        }
+    }
 };
 
 }  // namespace nn::inline NN_ABI::detail

@@ -240,7 +240,8 @@ struct Composite {
     auto operator()(const X& x, Extra&&... extra) const {
         Workspace workspace;
         return run(
-            workspace, [&](const auto& layers, const auto& states, const auto& context) { return L::value(layers, states, x, context); },
+            workspace,
+            [&](const auto& layers, const auto& states, const auto& context) { return self().value(layers, states, x, context); },
             extra...);
     }
     template <class X, class Y>
@@ -276,7 +277,7 @@ private:
         (check_apart_from_state(y, extra), ...);
         run(
             workspace,
-            [&](const auto& layers, const auto& states, const auto& context) { L::into(layers, states, x, y, workspace, context); },
+            [&](const auto& layers, const auto& states, const auto& context) { self().into(layers, states, x, y, workspace, context); },
             extra...);
     }
 

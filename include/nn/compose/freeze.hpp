@@ -74,11 +74,11 @@ Composed<F, G> composed(const F& first, const G& second) {
 }
 
 template <class L, class S>
-auto freeze_one(const L& layer, const S& state, const FreezeOptions& options);
-template <class Main, class Shortcut, class S>
-auto freeze_one(const Residual<Main, Shortcut>& layer, const S& state, const FreezeOptions& options);
+auto freeze_one(const L& layer, const S& state, const Freezing& options);
+template <class Main, class Shortcut, class Function, class S>
+auto freeze_one(const Residual<Main, Shortcut, Function>& layer, const S& state, const Freezing& options);
 template <class Forward, class Backward, class S>
-auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, const FreezeOptions& options);
+auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, const Freezing& options);
 
 /// A layer of a chain and its state.
 template <class L, class S>
@@ -143,7 +143,7 @@ auto links_of(const L& layer, const S& state) {
 
 /// What a link is while its successors are looked at.
 template <class L, class S>
-auto begin(const Link<L, S>& link, const FreezeOptions& options) {
+auto begin(const Link<L, S>& link, const Freezing& options) {
     if constexpr (takes_function<L>) {
         return Draft<L>{link.layer};
     } else {
@@ -151,11 +151,11 @@ auto begin(const Link<L, S>& link, const FreezeOptions& options) {
     }
 }
 template <class L>
-auto finish(L layer, const FreezeOptions&) {
+auto finish(L layer, const Freezing&) {
     return layer;
 }
 template <class L, class F>
-auto finish(const Draft<L, F>& draft, const FreezeOptions& options) {
+auto finish(const Draft<L, F>& draft, const Freezing& options) {
     return draft.layer.frozen(options, draft.function);
 }
 
@@ -177,6 +177,11 @@ template <class F, class G, class S>
 auto joined(const Elementwise<F>& first, const Link<Elementwise<G>, S>& next) {
     return Elementwise(composed(first.function, next.layer.function));
 }
+template <class Main, class Shortcut, class F, class G, class S>
+auto joined(const Residual<Main, Shortcut, F>& sum, const Link<Elementwise<G>, S>& next) {
+    using Joined = decltype(composed(sum.function, next.layer.function));
+    return Residual<Main, Shortcut, Joined>(sum.main, sum.shortcut, composed(sum.function, next.layer.function));
+}
 template <class L, class T, std::size_t N, class S>
     requires folds<L, BatchNorm<T, N>>
 auto joined(const Draft<L>& draft, const Link<BatchNorm<T, N>, S>& next) { return Draft<L>{folded(draft.layer, next.layer, next.state)}; }
@@ -196,45 +201,115 @@ std::vector<index_t> shape_behind(const L& layer, const std::vector<index_t>& x)
         return {};
     }
 }
+/// Whether channels of what a frozen layer makes of x lie side by side between two layers, and whether a layer that is still to be frozen
+/// takes them so as well. A user's layer sees arrays row by row, as ever.
+template <class Main, class Shortcut, class Function>
+bool writes_channels_last(const Residual<Main, Shortcut, Function>& layer, const Freezing& options);
+template <class Main, class Shortcut, class Function>
+bool likes_channels_last(const Residual<Main, Shortcut, Function>& layer, const Freezing& options);
 template <class L>
-FreezeOptions behind(const L& layer, const FreezeOptions& options) {
-    return {.algorithm = options.algorithm, .input_shape = shape_behind(layer, options.input_shape)};
+bool writes_channels_last(const L& layer, const Freezing& options) {
+    if constexpr (is_elementwise<L>) {
+        return options.input_last;
+    } else if constexpr (std::derived_from<L, Chain<L>>) {
+        bool last = options.input_last;
+        std::apply([&](const auto&... child) { ((last = writes_channels_last(child, options)), ...); }, Composite<L>::children_of(layer));
+        return last;
+    } else if constexpr (requires { layer.writes_channels_last(); }) {
+        return layer.writes_channels_last();
+    } else {
+        return false;
+    }
+}
+template <class L>
+bool likes_channels_last(const L& layer, const Freezing& options) {
+    if constexpr (std::derived_from<L, Chain<L>>) {
+        const auto children = Composite<L>::children_of(layer);
+        if constexpr (std::tuple_size_v < std::remove_const_t < decltype(children) >>> 0) {
+            return likes_channels_last(std::get<0>(children), options);
+        } else {
+            return false;
+        }
+    } else if constexpr (requires { layer.likes_channels_last(options); }) {
+        return layer.likes_channels_last(options);
+    } else {
+        return false;
+    }
 }
 
-/// A list of links with those joined that can be.
-template <class Layer>
-auto fused(const FreezeOptions& options, Layer last) {
-    return std::tuple(finish(std::move(last), options));
+template <class Main, class Shortcut, class Function>
+bool writes_channels_last(const Residual<Main, Shortcut, Function>& layer, const Freezing& options) {
+    return writes_channels_last(layer.main, options);
+}
+template <class Main, class Shortcut, class Function>
+bool likes_channels_last(const Residual<Main, Shortcut, Function>& layer, const Freezing& options) {
+    return likes_channels_last(layer.main, options) && (is_elementwise<Shortcut> || likes_channels_last(layer.shortcut, options));
+}
+
+/// Whether what follows likes to have channels side by side: the next layers, or what stands behind the chain.
+inline bool wanted(const Freezing& options) { return options.output_last; }
+template <class Next, class... Rest>
+bool wanted(const Freezing& options, const Next& next, const Rest&... rest) {
+    using L = std::remove_cvref_t<decltype(next.layer)>;
+    return is_elementwise<L> || std::is_same_v<L, Dropout> ? wanted(options, rest...) : likes_channels_last(next.layer, options);
+}
+
+/// The options for the layer that `layer` is followed by.
+template <class L>
+Freezing behind(const L& layer, const Freezing& options) {
+    Freezing then = options;
+    then.input_shape = shape_behind(layer, options.input_shape);
+    then.input_last = writes_channels_last(layer, options);
+    return then;
+}
+
+/// A list of links with those joined that can be. `options` tells about x of the first, and about what stands behind the last.
+template <class Layer, class... Rest>
+auto fused(const Freezing& options, Layer layer, const Rest&... rest);
+template <class First, class... Rest>
+auto fused_from(const Freezing& options, const First& first, const Rest&... rest) {
+    Freezing here = options;
+    here.output_last = wanted(options, rest...);
+    return fused(options, begin(first, here), rest...);
 }
 template <class Layer, class Next, class... Rest>
-auto fused(const FreezeOptions& options, Layer layer, const Next& next, const Rest&... rest) {
+auto fused_with(const Freezing& options, Layer layer, const Next& next, const Rest&... rest) {
     if constexpr (std::is_same_v<decltype(joined(layer, next)), Apart>) {
-        auto finished = finish(std::move(layer), options);
-        const FreezeOptions then = behind(finished, options);
-        return std::tuple_cat(std::tuple(std::move(finished)), fused(then, begin(next, then), rest...));
+        Freezing here = options;
+        here.output_last = wanted(options, next, rest...);
+        auto finished = finish(std::move(layer), here);
+        const Freezing then = behind(finished, options);
+        return std::tuple_cat(std::tuple(std::move(finished)), fused_from(then, next, rest...));
     } else {
         return fused(options, joined(layer, next), rest...);
     }
 }
+template <class Layer, class... Rest>
+auto fused(const Freezing& options, Layer layer, const Rest&... rest) {
+    if constexpr (sizeof...(Rest) == 0) {
+        return std::tuple(finish(std::move(layer), options));
+    } else {
+        return fused_with(options, std::move(layer), rest...);
+    }
+}
 
 template <class L, class S>
-auto freeze_chain(const L& layer, const S& state, const FreezeOptions& options) {
+auto freeze_chain(const L& layer, const S& state, const Freezing& options) {
     return std::apply(
         [&](const auto&... link) {
             if constexpr (sizeof...(link) == 0) {
                 return Sequential<>();
             } else {
-                const auto list = [&](const auto& first, const auto&... rest) { return fused(options, begin(first, options), rest...); };
                 return std::apply(
                     [](auto&&... frozen) { return Sequential<std::remove_cvref_t<decltype(frozen)>...>(std::move(frozen)...); },
-                    list(link...));
+                    fused_from(options, link...));
             }
         },
         links_of(layer, state));
 }
 
 template <class L, class S>
-auto freeze_one(const L& layer, const S& state, const FreezeOptions& options) {
+auto freeze_one(const L& layer, const S& state, const Freezing& options) {
     if constexpr (std::derived_from<L, Chain<L>>) {
         return freeze_chain(layer, state, options);
     } else if constexpr (requires { layer.frozen(options, state); } && !std::is_same_v<S, NoState> && stateful<L>) {
@@ -248,15 +323,22 @@ auto freeze_one(const L& layer, const S& state, const FreezeOptions& options) {
     }
 }
 
-template <class Main, class Shortcut, class S>
-auto freeze_one(const Residual<Main, Shortcut>& layer, const S& state, const FreezeOptions& options) {
-    const auto states = Composite<Residual<Main, Shortcut>>::states_of(layer, state);
-    auto main = freeze_one(layer.main, std::get<0>(states), options);
-    auto shortcut = freeze_one(layer.shortcut, std::get<1>(states), options);
-    return Residual<decltype(main), decltype(shortcut)>(std::move(main), std::move(shortcut));
+template <class Main, class Shortcut, class Function, class S>
+auto freeze_one(const Residual<Main, Shortcut, Function>& layer, const S& state, const Freezing& options) {
+    const auto states = Composite<Residual<Main, Shortcut, Function>>::states_of(layer, state);
+    // What is added shall lie alike.
+    Freezing alike = options;
+    auto main = freeze_one(layer.main, std::get<0>(states), alike);
+    alike.output_last = writes_channels_last(main, options);
+    auto shortcut = freeze_one(layer.shortcut, std::get<1>(states), alike);
+    if (alike.output_last && !writes_channels_last(shortcut, options)) {
+        alike.output_last = false;
+        main = freeze_one(layer.main, std::get<0>(states), alike);
+    }
+    return Residual<decltype(main), decltype(shortcut), Function>(std::move(main), std::move(shortcut), layer.function);
 }
 template <class Forward, class Backward, class S>
-auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, const FreezeOptions& options) {
+auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, const Freezing& options) {
     const auto states = Composite<Bidirectional<Forward, Backward>>::states_of(layer, state);
     auto forward = freeze_one(layer.forward, std::get<0>(states), options);
     auto backward = freeze_one(layer.backward, std::get<1>(states), options);
@@ -272,8 +354,9 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 ///
 /// A BatchNorm is folded into the convolution or linear layer before it, weights are packed for this machine, functions of one element are
 /// applied as results are stored, and Dropout goes, within and across Sequential and ConvNormActivation, whose layers become one
-/// Sequential. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it. Layers
-/// that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for `frozen(options)` or
+/// Sequential. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it, and
+/// results between 1 × 1 and depthwise convolutions of small images have their channels side by side: the bits are the same. Layers that
+/// carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for `frozen(options)` or
 /// `frozen(options, state)`, and is copied if it has neither.
 ///
 /// Errors  std::invalid_argument for layers that do not fit one another; those of the layers.

@@ -29,6 +29,20 @@ struct ResidualState {
 
 namespace detail {
 
+/// total = function(a + b), of numbers or of vectors of them.
+template <class Function>
+struct Sum {
+    [[no_unique_address]] Function function;
+
+    template <class V>
+    NN_INLINE void operator()(V& total, const V& a, const V& b) const {
+        total = a + b;
+        if constexpr (!std::is_same_v<Function, kernels::NoFunction>) {
+            kernels::apply_function(function, total);
+        }
+    }
+};
+
 template <bool Stateful, class Main, class Shortcut>
 struct ResidualBase {};
 template <class Main, class Shortcut>
@@ -42,16 +56,18 @@ struct ResidualBase<true, Main, Shortcut> {
 ///
 ///     nn::Residual(main)    nn::Residual(main, shortcut)
 ///
-/// Called as each path is: residual(x[, state[, resets]][, mode]).
+/// Called as each path is: residual(x[, state[, resets]][, mode]). `nn::freeze` has a function of one element behind it applied to the sum
+/// as it is made.
 ///
 /// Errors  those of the layers, and shape_error where their results differ in shape; output and state are as they were.
 /// Cost    that of the layers; scratch for the result of the main path.
 /// Source  He et al. 2015, arXiv:1512.03385.
-template <class Main, class Shortcut = Identity>
+template <class Main, class Shortcut = Identity, class Function = kernels::NoFunction>
 struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::stateful<Shortcut>, Main, Shortcut>,
-                  detail::Composite<Residual<Main, Shortcut>> {
+                  detail::Composite<Residual<Main, Shortcut, Function>> {
     Main main;
     Shortcut shortcut;
+    [[no_unique_address]] Function function;
 
     static constexpr std::string_view name = "nn::Residual";
     static constexpr bool carries = detail::carries<Main> || detail::carries<Shortcut>;
@@ -60,7 +76,8 @@ struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::statefu
     static constexpr bool needs_state = detail::needs_state<Main> || detail::needs_state<Shortcut>;
     static constexpr bool allocation_free = detail::is_allocation_free<Main>() && detail::is_allocation_free<Shortcut>();
 
-    explicit Residual(Main main_, Shortcut shortcut_ = {}) : main(std::move(main_)), shortcut(std::move(shortcut_)) {}
+    explicit Residual(Main main_, Shortcut shortcut_ = {}, const Function& function_ = {})
+        : main(std::move(main_)), shortcut(std::move(shortcut_)), function(function_) {}
 
     auto initial_state() const requires(!carries && (detail::stateful<Main> || detail::stateful<Shortcut>)) { return states(0); }
     auto initial_state(index_t batch) const requires carries { return states(batch); }
@@ -68,6 +85,12 @@ struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::statefu
     template <std::size_t R>
         requires requires(const Main& m, const Shortcut& s, const Shape<R>& shape) { m.output_shape(shape) == s.output_shape(shape); }
     auto output_shape(const Shape<R>& x) const { return sum_shape(main.output_shape(x), shortcut.output_shape(x), x); }
+
+    /// The strides in which the main path would have a result of this shape.
+    template <class X, std::size_t R>
+    Shape<R> result_strides(const X& x, const Shape<R>& y) const {
+        return detail::result_strides(main, x, y);
+    }
 
     static void members(auto& self, auto&& f) {
         f("main", self.main);
@@ -95,9 +118,9 @@ private:
                 ", expected the same shape  [x ", x, "]");
     }
 
-    /// shortcut + main, of what the shortcut is.
+    /// The function of shortcut + main, of what the shortcut is.
     template <class T>
-    static auto sum(const detail::Operand<const T>& term, std::span<const index_t> x) {
+    auto sum(const detail::Operand<const T>& term, std::span<const index_t> x) const {
         using E = element_of<T>;
         return detail::operation<E, 0, 0>(
             name,
@@ -105,14 +128,13 @@ private:
                 check_same(term.shape(), other.shape(), x);
                 return Shape<0>{};
             },
-            [&term, x](const Batch<const E, 0>& other, const Batch<E, 0>& y, Workspace&) {
+            [&term, x, add = detail::Sum<Function>{function}](const Batch<const E, 0>& other, const Batch<E, 0>& y, Workspace&) {
                 check_same(term.shape(), other.shape(), x);
                 check_output(name, other, Shape<0>{}, y);
                 const Batch<const E, 0> added = term.template batch<0>(name, "main");
                 check_apart_or_same(name, y, other);
                 check_apart_or_same(name, y, added);  // the identity's result is x itself
-                kernels::map<E>(
-                    y, [](auto& total, const auto& a, const auto& b) NN_INLINE_LAMBDA { total = a + b; }, other, added);
+                kernels::map<E>(y, add, other, added);
             });
     }
 
@@ -125,7 +147,7 @@ private:
             return (x);
         } else if constexpr (detail::is_view<V>) {
             const auto shape = layer.output_shape(extents_of(x));
-            V y = contiguous(frame.template take<element_of<V>>(element_count(shape)), shape);
+            V y{frame.template take<element_of<V>>(element_count(shape)), shape, detail::result_strides(layer, x, shape)};
             detail::call_into(layer, x, state, y, workspace, context);
             return y;
         } else {
@@ -134,22 +156,21 @@ private:
     }
 
     /// Calls `f(operation, shortcut(x))`, where the operation adds main(x).
-    static auto with_paths(const auto& layers, const auto& states, const auto& x, const auto& context, Workspace& workspace,
-                           const auto& f) {
+    auto with_paths(const auto& layers, const auto& states, const auto& x, const auto& context, Workspace& workspace, const auto& f) const {
         const auto frame = workspace.frame();
-        const auto& main = path(std::get<0>(layers), x, std::get<0>(states), context, workspace, frame);
-        const auto& shortcut = path(std::get<1>(layers), x, std::get<1>(states), context, workspace, frame);
+        const auto& added = path(std::get<0>(layers), x, std::get<0>(states), context, workspace, frame);
+        const auto& other = path(std::get<1>(layers), x, std::get<1>(states), context, workspace, frame);
         const detail::Operand<std::remove_reference_t<decltype(x)>> in(x);
-        const detail::Operand<std::remove_reference_t<decltype(main)>> term(main);
-        return f(sum<std::remove_cvref_t<decltype(main)>>(term, in.shape()), shortcut);
+        const detail::Operand<std::remove_reference_t<decltype(added)>> term(added);
+        return f(sum<std::remove_cvref_t<decltype(added)>>(term, in.shape()), other);
     }
 
-    static auto value(const auto& layers, const auto& states, const auto& x, const auto& context) {
+    auto value(const auto& layers, const auto& states, const auto& x, const auto& context) const {
         Workspace workspace;
         return with_paths(layers, states, x, context, workspace,
                           [](const auto& operation, const auto& other) { return detail::evaluate(operation, other); });
     }
-    static void into(const auto& layers, const auto& states, const auto& x, auto& y, Workspace& workspace, const auto& context) {
+    void into(const auto& layers, const auto& states, const auto& x, auto& y, Workspace& workspace, const auto& context) const {
         with_paths(layers, states, x, context, workspace,
                    [&](const auto& operation, const auto& other) { detail::evaluate_into(operation, other, y, workspace); });
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <vector>  // std::vector
+#include <utility>  // std::move
+#include <vector>   // std::vector
 
 #include <nn/core/index.hpp>
 
@@ -19,5 +20,18 @@ struct FreezeOptions {
     /// The shape of x in most calls: each convolution then keeps the one form of its weight that is fastest there. Other shapes still work.
     std::vector<index_t> input_shape = {};
 };
+
+namespace detail {
+
+/// What a layer is frozen with inside a network. What lies between two layers may have its channels side by side whatever their layouts
+/// say: strides are all that a kernel sees.
+struct Freezing : FreezeOptions {
+    bool input_last = false;   ///< the channels of x lie side by side
+    bool output_last = false;  ///< what follows likes those of y to
+
+    Freezing(FreezeOptions options) : FreezeOptions(std::move(options)) {}
+};
+
+}  // namespace detail
 
 }  // namespace nn::inline NN_ABI

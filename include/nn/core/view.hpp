@@ -47,6 +47,19 @@ constexpr Shape<R> row_major(const Shape<R>& shape) {
     return strides;
 }
 
+/// The strides of an array that lies row by row but for one axis, whose elements lie side by side.
+template <std::size_t R>
+constexpr Shape<R> with_innermost(std::size_t axis, const Shape<R>& shape) {
+    Shape<R> outer = shape;
+    outer[axis] = 1;
+    Shape<R> strides = row_major(outer);
+    for (index_t& stride : strides) {
+        stride = saturating_multiply(stride, shape[axis]);
+    }
+    strides[axis] = 1;
+    return strides;
+}
+
 /// A row-major array at `data`.
 template <class T, std::size_t R>
 constexpr View<T, R> contiguous(T* data, const Shape<R>& shape) {

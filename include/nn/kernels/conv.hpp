@@ -14,22 +14,44 @@ namespace nn::inline NN_ABI::kernels {
 
 namespace detail {
 
-/// Where the positions of a plan's windows lie in y, counted through all items: from y's first element.
-template <class T, std::size_t N>
-void place_columns(const ConvPlan<N>& plan, const Batch<T, N + 1>& y, index_t first, index_t count, index_t* offsets) {
-    for (index_t column = 0; column < count; ++column) {
-        const OutputPosition<N> position = output_position(plan.axes, first + column);
-        offsets[column] = y[position.item].data - y.data();
+/// Where windows from `first` on lie, counted through all items: so many elements from the first of `batch`, of whose cells windows are
+/// `stride(axis)` apart.
+template <class T, std::size_t N, class Stride>
+void place_windows(const ConvPlan<N>& plan, const Batch<T, N + 1>& batch, const Stride& stride, index_t first, index_t count,
+                   index_t* offsets) {
+    OutputPosition<N> position = output_position(plan.axes, first);
+    for (index_t i = 0; i < count; ++i) {
+        offsets[i] = batch[position.item].data - batch.data();
         for (std::size_t axis = 0; axis < N; ++axis) {
-            offsets[column] += position.window[axis] * y.item_strides()[axis + 1];
+            offsets[i] += position.window[axis] * stride(axis) * batch.item_strides()[axis + 1];
+        }
+        if (!advance(position.window, [&](std::size_t axis) { return plan.axes[axis].output; })) {
+            ++position.item;
         }
     }
 }
 
+/// How far apart the windows of an item are when all of them lie at one distance, else 0.
+template <std::size_t N, class Stride>
+index_t even_step(const ConvPlan<N>& plan, const Shape<N + 1>& strides, const Stride& stride) {
+    index_t step = 1;
+    index_t count = 1;
+    for (std::size_t axis = N; axis-- > 0;) {
+        const index_t windows = plan.axes[axis].output;
+        const index_t apart = stride(axis) * strides[axis + 1];
+        if (windows > 1 && count > 1 && apart != step * count) {
+            return 0;
+        }
+        step = windows > 1 && count == 1 ? apart : step;
+        count *= windows;
+    }
+    return step;
+}
+
 }  // namespace detail
 
-/// The depth of a convolution's product, C/G · ΠK, in blocks of whole channels: at most 512 deep, so that the panel of weights that is
-/// at work stays in the L1 cache, or one channel.
+/// The depth of a convolution's product, C/G · ΠK, in blocks of whole channels: at most 512 deep, so that the panel of weights that is at
+/// work stays in the L1 cache, or one channel.
 struct DepthBlocks {
     index_t channels;  ///< C/G
     index_t taps;      ///< ΠK
@@ -50,15 +72,21 @@ struct DepthBlocks {
 enum class Rows : unsigned char { outputs, windows };
 
 /// The way that wastes less of the tiles' room: 7 × 7 windows fill 49 of 64 columns, but 49 of 54 rows. A tile of windows is written
-/// element by element, which takes as long as a depth of 24 on Zen 3.
+/// element by element, which takes as long as a depth of 36 on Zen 3.
 template <class T>
 constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, index_t depth) {
     const Tile tile = tile_of<T>(isa);
     const auto room = [](index_t count, index_t width) { return static_cast<double>(divide_up(count, width) * width); };
-    const double writing = 1 + 24 / static_cast<double>(std::clamp<index_t>(depth, 1, 512));
+    const double writing = 1 + 36 / static_cast<double>(std::clamp<index_t>(depth, 1, 512));
     const double by_windows = writing * room(windows, tile.rows) * room(outputs, tile.columns);
     return by_windows < room(outputs, tile.rows) * room(windows, tile.columns) ? Rows::windows : Rows::outputs;
 }
+
+/// Of which arrays of a convolution the channels lie side by side.
+struct ChannelsLast {
+    bool x = false;
+    bool y = false;
+};
 
 /// The weight of a convolution in panels, for one instruction set: group by group, block by block of the depth.
 template <class T>
@@ -118,30 +146,73 @@ index_t columns_at_once(const PackedConv<T>& weight) {
     return std::max<index_t>(budget / weight.depth.deepest() / width, 1) * width;
 }
 
-/// Finishes the elements at `offsets` from `to`, those side by side together.
-template <class T>
-void finish_at(const Finish<T>& finish, T* to, const index_t* offsets, index_t count) {
-    index_t together = 0;
-    for (index_t i = 0; i < count; i += together) {
-        together = 1;
-        while (i + together < count && offsets[i + together] == offsets[i] + together) {
-            ++together;
+/// What a product reads and writes of a convolution's windows.
+struct WindowSteps {
+    bool lines;     ///< the windows are A's rows, whose elements lie side by side
+    bool in_place;  ///< as they lie in x
+    bool even;      ///< the windows of an item are `x` and `y` apart; else each has its own place
+    index_t x;
+    index_t y;
+    index_t x_first;  ///< where the first window lies in an item of x
+};
+
+template <class T, std::size_t N>
+WindowSteps window_steps(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const Batch<T, N + 1>& y) {
+    const bool by_windows = weight.rows == Rows::windows;
+    const bool side_by_side = x.item_strides()[0] == 1;
+    WindowSteps steps;
+    steps.lines = by_windows && weight.depth.taps == 1 && side_by_side;
+    steps.in_place = steps.lines;
+    steps.x_first = 0;
+    for (const WindowAxis& axis : plan.axes) {
+        steps.in_place = steps.in_place && axis.inside(0, axis.output, 0);
+    }
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        steps.x_first += plan.axes[axis].position(0, 0) * x.item_strides()[axis + 1];
+    }
+    steps.x = even_step(plan, x.item_strides(), [&](std::size_t axis) { return plan.axes[axis].stride; });
+    steps.y = even_step(plan, y.item_strides(), [](std::size_t) { return 1; });
+    // A block of columns lies within one image; or it runs through several small ones.
+    steps.even = (by_windows ? steps.y != 0 : steps.y == 1) && (!steps.in_place || steps.x != 0) &&
+                 (y.count() == 1 || plan.windows() >= 8 * tile_of<T>(weight.isa).columns);
+    return steps;
+}
+
+/// Packs `count` windows into panels, the last filled up with zeros.
+template <class T, std::size_t N>
+void pack_panels(const PackedConv<T>& weight, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index_t channel, index_t channels,
+                 index_t first, index_t count, T* to) {
+    const index_t width = weight.window_width();
+    const index_t taps = weight.depth.taps;
+    const index_t size = width * channels * taps;
+    for (index_t window = 0; window < count; window += width, to += size) {
+        const index_t together = std::min(width, count - window);
+        if (together < width) {
+            std::fill_n(to, size, T(0));
         }
-        finish(to + offsets[i], together);
+        pack_windows(weight.isa, plan, x, channel, channels, first + window, together, {to, taps * width, width, 1});
     }
 }
 
-/// Whether the cells of an item (C, spatial…) lie in a row, channel by channel.
-template <class T, std::size_t R>
-bool spatially_dense(const View<T, R>& item) {
-    index_t expected = 1;
-    for (std::size_t axis = R; axis-- > 1;) {
-        if (item.shape[axis] != 1 && item.strides[axis] != expected) {
-            return false;
+/// Applies `finish` to outputs of windows that lie at `offsets` from `y`, those that lie side by side together.
+template <class T>
+void finish_at(const Finish<T>& finish, T* y, index_t output_stride, index_t outputs, const index_t* offsets, index_t windows) {
+    if (output_stride == 1) {
+        for (index_t i = 0; i < windows; ++i) {
+            finish(y + offsets[i], outputs);
         }
-        expected *= item.shape[axis];
+        return;
     }
-    return true;
+    for (index_t output = 0; output < outputs; ++output, y += output_stride) {
+        index_t together = 0;
+        for (index_t i = 0; i < windows; i += together) {
+            together = 1;
+            while (i + together < windows && offsets[i + together] == offsets[i] + together) {
+                ++together;
+            }
+            finish(y + offsets[i], together);
+        }
+    }
 }
 
 }  // namespace detail
@@ -149,19 +220,17 @@ bool spatially_dense(const View<T, R>& item) {
 /// y = w ⋆ x + bias. Items of x are (C, L₁ … L_N), of y (O, M₁ … M_N).
 ///
 /// The im2col matrix is packed a block at a time, straight into the order in which the product reads it; padding is read as it is packed.
-/// Nothing of the size of the image is built: scratch is, for each worker, 128 KiB or one panel, and an index for each column where y does
-/// not lie in rows. `bias` holds O elements, or is null; `finish`, if any, is applied to the results. Without the folds of a plan.
+/// 1 × 1 windows of an x whose channels lie side by side are not packed at all. Nothing of the size of the image is built: scratch is, for
+/// each worker, 128 KiB or one panel, and two indices for each column where x or y does not lie evenly. `bias` holds O elements, or is
+/// null; `finish`, if any, is applied to the results. Without the folds of a plan.
 template <class T, std::size_t N>
 void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const T* bias, const Batch<T, N + 1>& y,
           Workspace& workspace, const Finish<T>& finish = {}) {
-    const index_t width = weight.window_width();
     const index_t at_once = detail::columns_at_once(weight);
-    // A block of columns lies within one image, where its results are rows; or it runs through several small ones, or through an image that
-    // does not lie in rows, and then each column has its own place.
+    const detail::WindowSteps steps = detail::window_steps(plan, x, weight, y);
     const index_t windows = plan.windows();
-    const bool rows = detail::spatially_dense(y[0]) && (y.count() == 1 || windows >= 8 * tile_of<T>(weight.isa).columns);
-    const index_t runs = rows ? y.count() : 1;
-    const index_t length = rows ? windows : windows * y.count();
+    const index_t runs = steps.even ? y.count() : 1;
+    const index_t length = steps.even ? windows : windows * y.count();
     const index_t blocks = divide_up(length, at_once);
     const index_t output_stride = y.item_strides()[0];
 
@@ -175,9 +244,10 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
     const Finish<T> rest = finish.beyond_bounds();
 
     const auto frame = workspace.frame();
-    const index_t column_count = at_once * weight.depth.deepest();
+    const index_t column_count = steps.in_place ? 0 : at_once * weight.depth.deepest();
     T* const all_columns = frame.template take<T>(workers * column_count);
-    index_t* const all_offsets = rows ? nullptr : frame.template take<index_t>(workers * at_once);
+    const index_t offset_count = steps.even ? 0 : 2 * at_once;
+    index_t* const all_offsets = frame.template take<index_t>(workers * offset_count);
     executor.for_each(runs * blocks * parts, [&](index_t task, index_t worker) {
         const index_t run = task / parts / blocks;
         const index_t first = task / parts % blocks * at_once;
@@ -185,19 +255,25 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
         const index_t output_count = std::min(part_outputs, weight.outputs - first_output);
         const index_t count = std::min(at_once, length - first);
         T* const columns = all_columns + worker * column_count;
-        index_t* const offsets = rows ? nullptr : all_offsets + worker * at_once;
-        if (!rows) {
-            detail::place_columns(plan, y, first, count, offsets);
+        index_t* const offsets = steps.even ? nullptr : all_offsets + worker * offset_count;
+        index_t* const x_offsets = steps.even ? nullptr : offsets + at_once;
+        if (!steps.even) {
+            detail::place_windows(
+                plan, y, [](std::size_t) { return 1; }, first, count, offsets);
+            if (steps.in_place) {
+                detail::place_windows(
+                    plan, x, [&](std::size_t axis) { return plan.axes[axis].stride; }, first, count, x_offsets);
+            }
         }
         for (index_t group = 0; output_count > 0 && group < weight.groups; ++group) {
             const index_t output = group * weight.outputs + first_output;
-            T* const outputs = y[run].data + output * output_stride;
+            T* const outputs = y[run].data + (steps.even ? first * steps.y : 0) + output * output_stride;
             const bool by_outputs = weight.rows == Rows::outputs;
             const Spacing apart{output_stride};
-            const Spacing along{1, offsets};
+            const Spacing along{steps.y, offsets};
             Product<T> product{.rows = by_outputs ? output_count : count,
                                .columns = by_outputs ? count : output_count,
-                               .c = rows ? outputs + first : outputs,
+                               .c = outputs,
                                .row = by_outputs ? apart : along,
                                .column = by_outputs ? along : apart};
             if (bias != nullptr) {
@@ -209,22 +285,25 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
                 const T* const panel = weight.block(group, channel) + first_output * product.depth;
                 product.a = by_outputs ? panel : columns;
                 product.b = by_outputs ? columns : panel;
-                for (index_t column = 0; column < count; column += width) {
-                    detail::pack_windows(weight.isa, plan, x, group * weight.depth.channels + channel, channels,
-                                         run * length + first + column, std::min(width, count - column), width,
-                                         columns + column * product.depth);
+                const index_t from = group * weight.depth.channels + channel;
+                if (steps.in_place) {
+                    product.a = x[run].data + steps.x_first + (steps.even ? first * steps.x : 0) + from;
+                    product.a_rows = {steps.x, x_offsets};
+                } else if (steps.lines) {
+                    product.a_rows = {product.depth};
+                    detail::pack_windows(weight.isa, plan, x, from, channels, run * length + first, count, {columns, 1, 0, channels});
+                } else {
+                    detail::pack_panels(weight, plan, x, from, channels, run * length + first, count, columns);
                 }
                 product.bounds = channel + channels == weight.depth.channels ? finish.bounds : nullptr;
                 multiply(weight.isa, product);
                 product.start = Start::c;
             });
-            for (index_t i = 0; i < output_count && rest; ++i) {
-                T* const to = outputs + i * output_stride;
-                if (rows) {
-                    rest(to + first, count);
-                } else {
-                    detail::finish_at(rest, to, offsets, count);
-                }
+            if (rest && steps.even) {
+                finish_all(rest, View<T, 2>{outputs, {output_count, count}, {output_stride, steps.y}});
+            }
+            if (rest && !steps.even) {
+                detail::finish_at(rest, outputs, output_stride, output_count, offsets, count);
             }
         }
     });

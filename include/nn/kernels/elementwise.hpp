@@ -18,26 +18,31 @@
 namespace nn::inline NN_ABI::kernels {
 
 /// Calls `f(offsets, count, steps)` for every row of A arrays that share a shape but not their strides: the first element of the row
-/// in each, and the step along it. The row is the axis of smallest stride in the first array, or the whole when all are row-major or, of
-/// stride 0 throughout, one element.
+/// in each, and the step along it. The row is the axis of smallest stride in the first array, or the whole when the first lies without
+/// gaps and the others do so in the same order or, of stride 0 throughout, are one element.
 template <std::size_t A, class F>
 void for_each_row(std::span<const index_t> shape, const std::array<std::span<const index_t>, A>& strides, const F& f) {
     if (element_count(shape) == 0) {
         return;
     }
     std::array<index_t, A> steps;
-    bool whole = true;
-    for (std::size_t array = 0; array < A; ++array) {
-        bool dense = true;
-        bool constant = array > 0;
-        index_t expected = 1;
+    index_t without_gaps = 1;  // elements of the first array that lie so, by axes from the innermost outwards
+    for (index_t before = 0; before != without_gaps;) {
+        before = without_gaps;
         for (std::size_t axis = shape.size(); axis-- > 0;) {
-            dense = dense && (shape[axis] == 1 || strides[array][axis] == expected);
-            constant = constant && (shape[axis] == 1 || strides[array][axis] == 0);
-            expected *= shape[axis];
+            without_gaps *= shape[axis] > 1 && strides[0][axis] == without_gaps ? shape[axis] : 1;
         }
-        steps[array] = dense ? 1 : 0;
-        whole = whole && (dense || constant);
+    }
+    bool whole = without_gaps == element_count(shape);
+    for (std::size_t array = 0; array < A; ++array) {
+        bool same = true;
+        bool constant = array > 0;
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            same = same && (shape[axis] == 1 || strides[array][axis] == strides[0][axis]);
+            constant = constant && (shape[axis] == 1 || strides[array][axis] == 0);
+        }
+        steps[array] = same ? 1 : 0;
+        whole = whole && (same || constant);
     }
     if (whole) {
         f(std::array<index_t, A>{}, element_count(shape), steps);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What the windows of a convolution read, in panels for a product.
+// What the windows of a convolution read, in panels or in lines for a product.
 
-#include <algorithm>  // std::clamp, std::fill_n, std::min
+#include <algorithm>  // std::clamp, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 #include <optional>   // std::optional
@@ -79,59 +79,74 @@ bool advance(std::array<index_t, N>& counter, const Extent& extent) {
     return false;
 }
 
+/// Where what windows read is packed: the elements of a channel, a tap and a window are so far apart.
+template <class T>
+struct PackedWindows {
+    T* to;
+    index_t channel_step;
+    index_t tap_step;
+    index_t window_step;
+};
+
+template <class T>
+void clear_windows(const PackedWindows<T>& out, index_t begin, index_t end, index_t channels) {
+    for (index_t j = begin; j < end; ++j) {
+        for (index_t c = 0; c < channels; ++c) {
+            out.to[c * out.channel_step + j * out.window_step] = T(0);
+        }
+    }
+}
+
 /// Copies a run of `count` windows under one tap of the last axis, for `channels` channels; `from` is the row's first cell.
 template <class T>
 void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap, index_t count, index_t channels, const T* from,
-              index_t cell_stride, index_t channel_stride, T* to, index_t channel_step) {
+              index_t cell_stride, index_t channel_stride, const PackedWindows<T>& out) {
+    const index_t position = axis.position(window, tap);
     if (axis.inside(window, count, tap)) {
-        const index_t position = axis.position(window, tap);
         from += position * cell_stride;
-        copy_lines(isa, Lines<T>{channels, count, from, channel_stride, axis.stride * cell_stride, to, channel_step});
+        const index_t window_stride = axis.stride * cell_stride;
+        if (out.window_step == 1) {
+            copy_lines(isa, Lines<T>{channels, count, from, channel_stride, window_stride, out.to, out.channel_step});
+        } else {
+            copy_lines(isa, Lines<T>{count, channels, from, window_stride, channel_stride, out.to, out.window_step});
+        }
         return;
     }
     if (axis.mode == PaddingMode::zeros && axis.input_dilation == 1) {
-        const index_t position = axis.position(window, tap);
         const index_t first = position >= 0 ? 0 : std::min(count, divide_up(-position, axis.stride));
         const index_t last = position >= axis.input ? first : std::clamp(divide_up(axis.input - position, axis.stride), first, count);
-        const auto clear = [&](index_t begin, index_t end) {
-            for (index_t j = begin; j < end; ++j) {
-                for (index_t c = 0; c < channels; ++c) {
-                    to[c * channel_step + j] = T(0);
-                }
-            }
-        };
-        clear(0, first);
-        clear(last, count);
+        clear_windows(out, 0, first, channels);
+        clear_windows(out, last, count, channels);
         if (first < last) {
-            pack_run(isa, axis, window + first, tap, last - first, channels, from, cell_stride, channel_stride, to + first, channel_step);
+            PackedWindows<T> inside = out;
+            inside.to += first * out.window_step;
+            pack_run(isa, axis, window + first, tap, last - first, channels, from, cell_stride, channel_stride, inside);
         }
         return;
     }
     for (index_t j = 0; j < count; ++j) {
         const index_t cell = axis.cell(axis.position(window + j, tap));
         for (index_t c = 0; c < channels; ++c) {
-            to[c * channel_step + j] = cell < 0 ? T(0) : from[c * channel_stride + cell * cell_stride];
+            out.to[c * out.channel_step + j * out.window_step] = cell < 0 ? T(0) : from[c * channel_stride + cell * cell_stride];
         }
     }
 }
 
-/// Packs `count` ≤ `width` columns of the im2col matrix from output position `first` on: panel[channel · ΠK + tap][column].
+/// Packs some channels of `count` columns of the im2col matrix from output position `first` on. Channels lie side by side in it, or
+/// windows do.
 /// Taps outside, channels inside: the geometry of a window is worked out once a tap, not once a channel.
 template <class T, std::size_t N>
 void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index_t channel, index_t channels, index_t first,
-                  index_t count, index_t width, T* panel) {
+                  index_t count, const PackedWindows<T>& out) {
     const WindowAxis& row = plan.axes[N - 1];
-    const index_t taps = plan.taps();
-    if (count < width) {
-        std::fill_n(panel, channels * taps * width, T(0));
-    }
     index_t run = 0;
     for (index_t column = 0; column < count; column += run) {
         const OutputPosition<N> position = output_position(plan.axes, first + column);
         run = std::min(count - column, row.output - position.window[N - 1]);
         const View<const T, N + 1> item = x[position.item];
         std::array<index_t, N> tap{};
-        T* to = panel + column;
+        PackedWindows<T> to = out;
+        to.to += column * out.window_step;
         do {
             const T* from = item.data + channel * item.strides[0];
             bool zeros = false;
@@ -141,14 +156,11 @@ void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N
                 from += cell < 0 ? 0 : cell * item.strides[axis + 1];
             }
             if (zeros) {
-                for (index_t c = 0; c < channels; ++c) {
-                    std::fill_n(to + c * taps * width, run, T(0));
-                }
+                clear_windows(to, 0, run, channels);
             } else {
-                pack_run(isa, row, position.window[N - 1], tap[N - 1], run, channels, from, item.strides[N], item.strides[0], to,
-                         taps * width);
+                pack_run(isa, row, position.window[N - 1], tap[N - 1], run, channels, from, item.strides[N], item.strides[0], to);
             }
-            to += width;
+            to.to += out.tap_step;
         } while (advance(tap, [&](std::size_t axis) { return plan.axes[axis].kernel; }));
     }
 }

@@ -309,8 +309,8 @@ void pool_planes(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Shape
 /// y = the cells of x under each window, joined, for items (C, L₁ … L_N) and (C, M₁ … M_N) that may lie in either layout; cells in the
 /// padding do not count. Lanes run over the windows of a row where it is dense in x and y, over the channels where they are.
 ///
-/// An answer is joined column by column of its window, each from its first row to its last. Scratch is 24 KiB, a few vectors, and with
-/// more than two axes a pointer for each plane under a window.
+/// An answer is joined column by column of its window, each from its first row to its last. Scratch is, for each worker, 24 KiB and a few
+/// vectors; with more than two axes it is also a pointer for each plane under a window, and one worker does all.
 template <class Op, class T, std::size_t N>
 void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y,
           Workspace& workspace) {
@@ -332,7 +332,6 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         s.y_row = y_strides[N - 1];
     }
     s.room = room;
-    s.cells = frame.template take<T>(room + 4 * vector);
     s.plane_count = 1;
 
     const WindowAxis& column = s.column.window;
@@ -340,21 +339,28 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
     const bool by_channels = x_strides[0] == 1 && y_strides[0] == 1 && s.x_column != 1;
     if (!by_channels && s.y_column == 1 && s.column.cut == PoolAxis::Cut::sliding && std::max(column.stride, column.kernel) <= room / 2) {
         s.block = std::min((room - column.kernel) / column.stride, column.output);
-        s.divisors = frame.template take<T>(s.block + vector);
     } else if (by_channels) {
         const index_t pieces = divide_up(saturating_multiply(channels, column.input), room);  // as many cells of a row as there are
         s.run = std::min(divide_up(divide_up(channels, std::max<index_t>(pieces, 1)), vector) * vector, channels);
     }
-    for (index_t item = 0; item < y.count(); ++item) {
-        for (index_t channel = 0; channel < channels; channel += s.run) {
-            detail::PoolPlane<T> some = s;
-            some.run = std::min(s.run, channels - channel);
-            const T* const first = x[item].data + channel * x_strides[0];
-            some.planes = &first;
-            some.y = y[item].data + channel * y_strides[0];
-            detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, workspace);
-        }
-    }
+    const ExecutorRef executor = N > 2 ? ExecutorRef() : workspace.executor();
+    const index_t cells = room + 4 * vector;
+    const index_t divisors = s.block > 0 ? s.block + vector : 0;
+    T* const all_cells = frame.template take<T>(executor.workers() * cells);
+    T* const all_divisors = frame.template take<T>(executor.workers() * divisors);
+    const index_t runs = divide_up(channels, s.run);
+    executor.for_each(y.count() * runs, [&](index_t task, index_t worker) {
+        const index_t item = task / runs;
+        const index_t channel = task % runs * s.run;
+        detail::PoolPlane<T> some = s;
+        some.cells = all_cells + worker * cells;
+        some.divisors = all_divisors + worker * divisors;
+        some.run = std::min(s.run, channels - channel);
+        const T* const first = x[item].data + channel * x_strides[0];
+        some.planes = &first;
+        some.y = y[item].data + channel * y_strides[0];
+        detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, workspace);
+    });
 }
 
 }  // namespace nn::inline NN_ABI::kernels

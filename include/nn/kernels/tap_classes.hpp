@@ -136,11 +136,16 @@ const T* sort_taps(const TapClasses<N>& classes, const View<const T, N + 2>& wei
     return sorted;
 }
 
-/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows.
+/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows. Where the channels of 1 × 1 windows lie side by
+/// side, windows are rows.
 template <class T, std::size_t N>
-PackedConv<T> class_packing(simd::Isa isa, const TapClasses<N>& classes, index_t outputs, index_t channels, index_t groups,
-                            index_t windows) {
-    const Rows rows = classes.one() ? rows_for<T>(isa, outputs / groups, windows, channels * classes.taps()) : Rows::outputs;
+PackedConv<T> class_packing(simd::Isa isa, const TapClasses<N>& classes, index_t outputs, index_t channels, index_t groups, index_t windows,
+                            const ChannelsLast& last) {
+    Rows rows = Rows::outputs;
+    if (classes.one()) {
+        const bool by_windows = classes.taps() == 1 && (last.x || last.y);
+        rows = by_windows ? Rows::windows : rows_for<T>(isa, outputs / groups, windows, channels * classes.taps());
+    }
     return {isa, rows, groups, outputs / groups, {channels, classes.taps()}, nullptr};
 }
 

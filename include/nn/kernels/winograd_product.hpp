@@ -3,7 +3,7 @@
 
 // The products of Winograd's algorithm: one for each point of a tile, with weights that no other point needs.
 
-#include <algorithm>  // std::max
+#include <algorithm>  // std::max, std::min
 
 #include <nn/core/index.hpp>
 #include <nn/kernels/gemm.hpp>
@@ -40,29 +40,31 @@ struct WinogradProduct {
     bool add;
 };
 
-/// A panel of weights, which no other point needs, is read from far once, while the one before it is at work, and then stays in the L1
-/// cache for all rows.
+/// As many panels of weights as take 64 KiB are multiplied at a time: they are read from far once, while those before them are at work,
+/// since no other point needs them, and then stay in the L2 cache for all rows. Six rows stay in L1 for all of these panels: 128 to 512
+/// channels take 3 to 5 % less time than with 16 KiB, and gain nothing from 128 KiB.
 template <class T>
 void multiply_points(simd::Isa isa, const WinogradProduct<T>& p) {
-    const index_t columns = tile_of<T>(isa).columns;
-    const index_t ahead_step = divide_up(columns, divide_up(p.tiles, tile_of<T>(isa).rows));
+    constexpr index_t budget = 64 * 1024 / static_cast<index_t>(sizeof(T));
+    const Tile tile = tile_of<T>(isa);
+    const index_t width = p.product_layout.width;
+    const index_t at_once = std::max<index_t>(budget / (tile.columns * p.depth), 1) * tile.columns;
+    const index_t ahead_step = divide_up(tile.columns, divide_up(p.tiles, tile.rows));
     for (index_t point = 0; point < p.points; ++point) {
-        const T* panel = p.panels + point * p.panel_step;
-        for (index_t column = 0; column < p.product_layout.width; column += columns) {
-            const T* const next = panel + columns * p.depth;
-            const bool last = column + columns == p.product_layout.width;
+        for (index_t column = 0; column < width; column += at_once) {
+            const T* const panels = p.panels + point * p.panel_step + column * p.depth;
+            const bool last = column + at_once >= width;
             multiply(isa, Product<T>{.rows = p.tiles,
-                                     .columns = columns,
+                                     .columns = std::min(at_once, width - column),
                                      .depth = p.depth,
                                      .a = p.input + point * p.input_layout.stride,
-                                     .b = panel,
+                                     .b = panels,
                                      .c = p.product + point * p.product_layout.stride + column,
-                                     .row = {p.product_layout.width},
+                                     .row = {width},
                                      .start = p.add ? Start::c : Start::zero,
                                      .a_rows = {p.input_layout.width},
-                                     .ahead = last ? p.panels + (point + 1) * p.panel_step : next,
+                                     .ahead = last ? p.panels + (point + 1) * p.panel_step : panels + at_once * p.depth,
                                      .ahead_step = ahead_step});
-            panel = next;
         }
     }
 }

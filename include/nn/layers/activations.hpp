@@ -40,6 +40,15 @@ private:
     }
 };
 
+namespace detail {
+
+template <class L>
+inline constexpr bool is_elementwise = false;
+template <class F>
+inline constexpr bool is_elementwise<Elementwise<F>> = true;
+
+}  // namespace detail
+
 /// The functions. A NaN stays a NaN in each. Of floats those of exponentials are within 6 units in the last place, `Gelu` within 7 + x²
 /// and `GeluTanh` within 6 + |x|³; below 1.2e-38·(1 + |x|) a result may be 0.
 namespace functions {

@@ -5,6 +5,7 @@
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
 
+#include <nn/core/freeze.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/adaptive_pool.hpp>
 #include <nn/tensor.hpp>
@@ -72,6 +73,9 @@ struct GlobalPool : detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1> {
 
     constexpr GlobalPool() = default;
     explicit constexpr GlobalPool(const GlobalPoolOptions& options_) : options(options_) {}
+
+    /// Whether x may as well have its channels side by side in a frozen network.
+    bool likes_channels_last(const FreezeOptions&) const { return options.layout == Layout::channels_first; }
 
 private:
     friend detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1>;

@@ -64,9 +64,12 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
 
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>
-    auto frozen(const FreezeOptions& freeze, const Function& function = {}) const {
+    auto frozen(const detail::Freezing& freeze, const Function& function = {}) const {
         ops::check_conv_parameters(name, options, parameters());
         return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), freeze, function);
+    }
+    bool likes_channels_last(const FreezeOptions& freeze) const {
+        return FrozenConv<T, N, ConvOptions<N>, kernels::NoFunction>::likes_channels_last(options, freeze);
     }
     /// Itself followed by · scale + shift, one of each a channel.
     Conv folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {

@@ -168,6 +168,24 @@ View<const T, R> dense_weight(const View<const T, R>& weight, const std::optiona
     return dense;
 }
 
+/// Whether every output is made of the channels of one cell, or of one channel.
+template <std::size_t N>
+bool is_pointwise(const ConvOptions<N>& options) {
+    const bool pads = options.padding.rule() == PaddingRule::numbers && options.padding != Padding<N>(0);
+    return options.kernel_size == PerAxis<N>(1) && options.input_dilation == PerAxis<N>(1) && options.groups == 1 && !pads;
+}
+template <std::size_t N>
+bool is_depthwise(const ConvOptions<N>& options) {
+    return options.groups == options.in_channels && options.groups == options.out_channels;
+}
+
+/// Of which arrays the channels lie side by side.
+template <class Options>
+kernels::ChannelsLast channels_last(const Options& options) {
+    const bool last = options.layout == Layout::channels_last;
+    return {last, last};
+}
+
 /// How the taps of a convolution, or of a transposed one, are sorted in its weight.
 template <template <std::size_t> class Options, std::size_t N>
 kernels::TapClasses<N> tap_classes(const Options<N>& options) {
@@ -206,6 +224,7 @@ struct CallWeight {
     index_t groups;
     kernels::TapClasses<N> classes;
     index_t windows;  ///< of all items
+    kernels::ChannelsLast last;
     const Workspace::Frame& frame;
     mutable std::optional<kernels::PackedConv<T>> packed = std::nullopt;  // when first asked for, once for a call
 
@@ -217,6 +236,7 @@ struct CallWeight {
           groups(options.groups),
           classes(tap_classes(options)),
           windows(windows_),
+          last(channels_last(options)),
           frame(frame_) {
         matrix = sorted_weight(classes, parameters, frame);
     }
@@ -225,7 +245,7 @@ struct CallWeight {
     /// In scratch memory.
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {
-            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows);
+            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last);
             packed = kernels::pack_classes(packing, classes, matrix, frame.template take<T>(packing.size()));
         }
         return *packed;
