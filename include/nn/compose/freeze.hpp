@@ -201,6 +201,7 @@ std::vector<index_t> shape_behind(const L& layer, const std::vector<index_t>& x)
         return {};
     }
 }
+
 /// Whether channels of what a frozen layer makes of x lie side by side between two layers, and whether a layer that is still to be frozen
 /// takes them so as well. A user's layer sees arrays row by row, as ever.
 template <class Main, class Shortcut, class Function>
@@ -225,7 +226,8 @@ template <class L>
 bool likes_channels_last(const L& layer, const Freezing& options) {
     if constexpr (std::derived_from<L, Chain<L>>) {
         const auto children = Composite<L>::children_of(layer);
-        if constexpr (std::tuple_size_v < std::remove_const_t < decltype(children) >>> 0) {
+        constexpr std::size_t count = std::tuple_size_v<std::remove_const_t<decltype(children)>>;
+        if constexpr (count > 0) {
             return likes_channels_last(std::get<0>(children), options);
         } else {
             return false;
