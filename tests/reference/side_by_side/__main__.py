@@ -5,13 +5,13 @@ Every configuration is drawn from (seed, library, layer, index) and its arrays f
 on disagreeing and printed as a --case, which runs it alone.
 
 First, every layer of every library gets --least. A path is a line of include/nn/kernels that begins a basic block of the compiled
-program, which tells what it ran. Then, for each layer of nn and each path that one of its configurations took, more are drawn until --least
-took it: nn is asked which draws take such a path, and the libraries are asked for those alone. What is left of --total goes to all layers
-alike. A path that no configuration took is named.
+program, which tells what it ran. Then, for each layer of nn and each path, more are drawn until --least took it: nn is asked which draws
+take such a path, and the libraries are asked for those alone. What is left of --total goes to all layers alike. A path that no
+configuration took is named.
 
 A run ends with tables: configurations per library and layer, with the largest difference as a part of the bound that layers.py derives;
 per layer of nn, how many had each option; and per file of include/nn/kernels, how many took each path. Exit status 1 if there was a
-disagreement, or if something stayed below --least.
+disagreement, or if something stayed below --least, as it may where --minutes ended the drawing of rare paths.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 from .driver import kernel_blocks
 
@@ -32,7 +33,8 @@ PATIENCE = 6000  # draws on end that take no path that is wanted, after which a 
 def arguments():
     parser = argparse.ArgumentParser("tests/reference/differential", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--total", type=int, help="configurations at least (20000; of one layer or library as few as need be)")
-    parser.add_argument("--least", type=int, default=200, help="per library and layer, per layer of nn, and per path that it takes (200)")
+    parser.add_argument("--least", type=int, default=200, help="per library and layer, per layer of nn, and per path (200)")
+    parser.add_argument("--minutes", type=float, default=1e6, help="after which no more are drawn for rare paths")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="workers at a time (2)")
     parser.add_argument("--layer", action="append", default=[], help="Conv, ConvTranspose, LSTM, …; may be repeated (all)")
@@ -80,9 +82,9 @@ class Counts:
         self.seen = collections.defaultdict(list)  # by pair: marks of the configurations
         self.end = collections.Counter()  # by pair: the index of the last draw
         self.seconds, self.found, self.worst = collections.Counter(), collections.Counter(), collections.Counter()
-        self.kinds = collections.Counter()
-        self.paths = collections.defaultdict(collections.Counter)  # by kind: {line: configurations}
-        self.by_pair = collections.defaultdict(collections.Counter)  # by pair: {(kind, line): configurations}
+        self.kinds, self.lines = collections.Counter(), collections.Counter()  # configurations
+        self.paths = collections.defaultdict(set)  # by kind: lines
+        self.by_pair = collections.defaultdict(collections.Counter)  # by pair: {kind or line: configurations}
         self.options = collections.defaultdict(collections.Counter)
         self.refusals = collections.Counter()
 
@@ -93,11 +95,12 @@ class Counts:
         self.seconds[pair] += report["seconds"]
         self.found[pair] = report["found_count"]
         self.worst[pair] = max(self.worst[pair], report["worst"])
-        self.kinds.update(report["kinds"])
-        self.by_pair[pair].update({(kind, ""): count for kind, count in report["kinds"].items()})
-        for kind, lines in report["lines"].items():
+        for counts in (self.kinds, self.by_pair[pair]):
+            counts.update(report["kinds"])
+        for counts in (self.lines, self.by_pair[pair]):
+            counts.update(report["lines"])
+        for kind, lines in report["paths"].items():
             self.paths[kind].update(lines)
-            self.by_pair[pair].update({(kind, line): count for line, count in lines.items()})
         for kind, options in report["options"].items():
             self.options[kind].update(options)
         for why, times in report["refused"].items():
@@ -106,19 +109,15 @@ class Counts:
     def total(self):
         return sum(map(len, self.seen.values()))
 
-    def goals(self):
-        """{(kind, line): configurations}, the line "" standing for the kind itself."""
-        return {(kind, line): count for kind, lines in self.paths.items() for line, count in lines.items()} | {
-            (kind, ""): count for kind, count in self.kinds.items()
-        }
-
     def missing(self, least):
-        return {goal: least - count for goal, count in self.goals().items() if count < least}
+        """{layer of nn, or path: how many configurations it lacks}"""
+        return {goal: least - count for counts in (self.kinds, self.lines) for goal, count in counts.items() if count < least}
 
 
 class Run:
     def __init__(self, options):
         self.options, self.counts, self.failures = options, Counts(), []
+        self.until = time.time() + 60 * options.minutes
         self.lock = threading.Lock()
         self.libraries = options.library or LIBRARIES
         if "noxton" in self.libraries and not options.noxton_python:
@@ -190,7 +189,7 @@ class Run:
             tasks = []
             for pair, count in shares.items():
                 if pair[0] == library:
-                    tasks.append(dict(self.where(pair), count=count, wanted=None, patience=0))
+                    tasks.append(dict(self.where(pair), count=count, wanted=None, patience=0, until=None))
             self.run(library, tasks)
 
     def run_all(self):
@@ -207,21 +206,21 @@ class Run:
     def fill_up(self):
         """What is missing is asked of the pair that met it most often in its time, and then of the next."""
         counts, given_up = self.counts, set()
-        while True:
-            wanted = collections.defaultdict(lambda: collections.defaultdict(dict))
-            for (kind, line), count in counts.missing(self.options.least).items():
-                able = [pair for pair, met in counts.by_pair.items() if met[kind, line] and (pair, kind, line) not in given_up]
+        while time.time() < self.until:
+            wanted = collections.defaultdict(dict)
+            for goal, count in counts.missing(self.options.least).items():
+                able = [pair for pair, met in counts.by_pair.items() if met[goal] and (pair, goal) not in given_up]
                 if able:
-                    pair = max(able, key=lambda pair: counts.by_pair[pair][kind, line] / max(counts.seconds[pair], 1e-9))
-                    wanted[pair][kind][line] = count
-                    given_up.add((pair, kind, line))
+                    pair = max(able, key=lambda pair: counts.by_pair[pair][goal] / max(counts.seconds[pair], 1e-9))
+                    wanted[pair][goal] = count
+                    given_up.add((pair, goal))
             if not wanted:
                 return
             for library in self.libraries:
                 tasks = []
-                for pair, kinds in wanted.items():
+                for pair, goals in wanted.items():
                     if pair[0] == library:
-                        tasks.append(dict(self.where(pair), count=0, wanted=kinds, patience=PATIENCE))
+                        tasks.append(dict(self.where(pair), count=0, wanted=goals, patience=PATIENCE, until=self.until))
                 if tasks:
                     self.run(library, tasks)
 
@@ -259,25 +258,24 @@ def tables(run):
     for kind, options in sorted(counts.options.items()):
         paragraph(kind, counted(options.items()))
 
-    rows = [("layer of nn", "", "configurations", "paths", "fewest on a path")]
+    rows = [("layer of nn", "", "configurations", "paths")]
     for kind, count in sorted(counts.kinds.items()):
-        rows.append((kind, "", count, len(counts.paths[kind]), min(counts.paths[kind].values(), default="")))
+        rows.append((kind, "", count, len(counts.paths[kind])))
     table("Layers of nn and the paths that they take through the kernels", rows)
-    paths = collections.defaultdict(collections.Counter)
-    for lines in counts.paths.values():
-        for line, count in lines.items():
-            file, number = line.split(":")
-            paths[file][int(number)] += count
+    paths = collections.defaultdict(dict)
+    for line, count in counts.lines.items():
+        file, number = line.split(":")
+        paths[file][int(number)] = count
     print("\nPaths through include/nn/kernels, by the line that begins them: configurations of all layers")
     for file, lines in sorted(paths.items()):
         paragraph(file, counted(lines.items()))
 
-    below = [f"{kind}{' ' * bool(line)}{line}: {least - count}" for (kind, line), count in sorted(counts.missing(least).items())]
+    below = [f"{goal}: {least - count}" for goal, count in sorted(counts.missing(least).items())]
     below += [f"{' '.join(pair)}: {len(seen)}" for pair, seen in counts.seen.items() if len(seen) < least]
     if below:
         run.failures.append(f"fewer than {least} of {', '.join(below)}")
     if not run.options.layer and not run.options.library:
-        none = set(kernel_blocks(run.options.driver).values()) - set().union(*counts.paths.values())
+        none = set(kernel_blocks(run.options.driver).values()) - set(counts.lines)
         if none:
             run.failures.append(f"no configuration took {', '.join(sorted(none))}")
     if counts.total() < run.options.total:

@@ -129,18 +129,18 @@ class Worker:
         except Refused as error:
             say(found=f"the library itself refuses: {error}")
 
-    def run(self, layer, begin, count, seen, found, wanted, patience, deadly):
+    def run(self, layer, begin, count, seen, found, wanted, patience, until, deadly):
         """Runs `count` configurations, drawn from index `begin` on, that are not among those `seen`; `found` disagreements are known. With
-        `wanted`, {kind: {line: count}}, "" being any line, it runs those that nn says are wanted, until none is, or `patience` draws on end
-        were not. The library takes this process with it at the indices in `deadly`."""
+        `wanted`, {kind or line: count}, it runs those that nn says are wanted, until none is, or `patience` draws on end were not, or the
+        time is `until`. The library takes this process with it at the indices in `deadly`."""
         name, pair = layer, Pair(self.layers[layer](), self.driver)
         key = zlib.crc32(f"{self.library} {name}".encode())
         start = time.process_time()
         seen, new, index, idle, worst = set(seen), [], begin, 0, 0
-        kinds, refused = collections.Counter(), collections.Counter()
-        options, lines = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
+        kinds, lines, refused = collections.Counter(), collections.Counter(), collections.Counter()
+        options, paths = collections.defaultdict(collections.Counter), collections.defaultdict(set)
         last = begin + 4 * count + 50
-        while (index < last and len(new) < count) if wanted is None else idle < patience and any(wanted.values()):
+        while (index < last and len(new) < count) if wanted is None else wanted and idle < patience and time.time() < until:
             index, idle = index + 1, idle + 1
             config = pair.layer.draw(draw.Draw(self.seed, key, index))
             mark = zlib.crc32(json.dumps(config, sort_keys=True).encode())
@@ -148,11 +148,9 @@ class Worker:
                 continue
             values = [self.seed, key, index, 1]
             kind = kind_of(pair.layer, config)
-            if wanted is not None and not wanted.get(kind):
-                continue
-            if wanted is not None and "" not in wanted[kind]:
+            if wanted is not None and kind not in wanted:
                 pair.answer(config, pair.arrays(config, values))
-                if self.lines().isdisjoint(wanted[kind]):
+                if self.lines().isdisjoint(wanted):
                     continue
             if index in deadly:
                 refused["the library aborts"] += 1
@@ -169,13 +167,13 @@ class Worker:
             worst = max(worst, part)
             ran = self.lines()
             kinds[kind] += 1
-            lines[kind].update(ran)
+            lines.update(ran)
+            paths[kind] |= ran
             options[kind].update(set(options_of(config)))
-            for line in [*ran, ""] if wanted is not None else []:
-                if wanted[kind].get(line, 0) > 1:
-                    wanted[kind][line] -= 1
-                else:
-                    wanted[kind].pop(line, None)
+            for goal in {kind, *ran} & wanted.keys() if wanted is not None else []:
+                wanted[goal] -= 1
+                if wanted[goal] == 0:
+                    del wanted[goal]
             if difference:
                 found += 1
                 if found <= SHOWN:
@@ -193,6 +191,7 @@ class Worker:
             worst=worst,
             seconds=time.process_time() - start,
             lines=lines,
+            paths={kind: sorted(each) for kind, each in paths.items()},
             options=options,
             seen=new,
             end=index,
