@@ -60,24 +60,39 @@ std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) 
     for (index_t i = 0; i < m; ++i) {
         rows_of_a[static_cast<std::size_t>(i)] = i * depth;
     }
-    const std::array<std::pair<const T*, Spacing>, 3> lefts{{
-        {packed_a.data(), {.stride = 0}},
-        {dense_a.data(), {.stride = depth}},
-        {dense_a.data(), {.offsets = rows_of_a.data()}},
+    std::vector<T> turned_a(dense_a.size());  // A's columns side by side, the last one first
+    std::vector<index_t> columns_of_a(static_cast<std::size_t>(depth));
+    for (index_t k = 0; k < depth; ++k) {
+        columns_of_a[static_cast<std::size_t>(k)] = (depth - 1 - k) * m;
+        for (index_t i = 0; i < m; ++i) {
+            turned_a[static_cast<std::size_t>((depth - 1 - k) * m + i)] = dense_a[static_cast<std::size_t>(i * depth + k)];
+        }
+    }
+    struct Left {
+        const T* from;
+        Spacing rows;
+        Spacing columns;
+    };
+    const std::array<Left, 4> lefts{{
+        {packed_a.data(), {.stride = 0}, {}},
+        {dense_a.data(), {.stride = depth}, {}},
+        {dense_a.data(), {.offsets = rows_of_a.data()}, {}},
+        {turned_a.data(), {.stride = 1}, {.offsets = columns_of_a.data()}},
     }};
-    for (std::size_t form = 0; form < places.size() + 2; ++form) {
+    for (std::size_t form = 0; form < places.size() + lefts.size() - 1; ++form) {
         const auto& [rows, columns] = places[form % places.size()];
-        const auto& [from, rows_in_a] = lefts[form < places.size() ? 0 : 1 + form % places.size()];
+        const Left& left = lefts[form < places.size() ? 0 : 1 + form % places.size()];
         std::vector<T> c(static_cast<std::size_t>(m * n) + 1, nan);  // one more: nothing is written beside C
         Product<T> product{.rows = m,
                            .columns = n,
                            .depth = depth,
-                           .a = from,
+                           .a = left.from,
                            .b = packed_b.data(),
                            .c = c.data(),
                            .row = rows,
                            .column = columns,
-                           .a_rows = rows_in_a};
+                           .a_rows = left.rows,
+                           .a_columns = left.columns};
         if (depth == 0 && form >= places.size()) {
             continue;  // rows of nothing have no stride
         }

@@ -91,6 +91,43 @@ void copy_lines(simd::Isa isa, const Lines<T>& s) {
     }
 }
 
+/// Lines, whose elements lie side by side, as columns: element i of a line goes i · `to_line` elements behind `to`, lines side by side.
+template <class T>
+void copy_turned(simd::Isa isa, const Lines<T>& lines) {
+    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+        using Target = decltype(target);
+        const Lines<T> s = lines;  // a copy, which no store can change
+        if constexpr (simd::transposes<T, Target>) {
+            constexpr index_t lanes = Target::template lanes<T>;
+            if (s.lines >= lanes && s.count >= lanes) {
+                // Square by square; the last ones begin earlier, and copy some elements again.
+                for (index_t line = 0; line < s.lines; line += lanes) {
+                    const index_t top = std::min(line, s.lines - lanes);
+                    for (index_t i = 0; i < s.count; i += lanes) {
+                        const index_t first = std::min(i, s.count - lanes);
+                        typename simd::VectorOf<T, Target>::type square[static_cast<std::size_t>(lanes)];
+                        NN_UNROLL
+                        for (index_t j = 0; j < lanes; ++j) {
+                            simd::load(square[j], s.from + (top + j) * s.from_line + first);
+                        }
+                        simd::transpose<lanes, lanes / 2>(square);
+                        NN_UNROLL
+                        for (index_t j = 0; j < lanes; ++j) {
+                            simd::store(square[j], s.to + (first + j) * s.to_line + top);
+                        }
+                    }
+                }
+                return;
+            }
+        }
+        for (index_t i = 0; i < s.count; ++i) {
+            for (index_t line = 0; line < s.lines; ++line) {
+                s.to[i * s.to_line + line] = s.from[line * s.from_line + i];
+            }
+        }
+    });
+}
+
 /// Both elements of pairs that lie side by side, as many as a vector holds or more: the second of each to `second` further.
 template <class T>
 void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {

@@ -155,7 +155,8 @@ struct Product {
     Start start = Start::zero;
     const T* bias = nullptr;
     const Bounds<T>* bounds = nullptr;  ///< of what C is set to, or none
-    Spacing a_rows{.stride = 0};        ///< of rows whose elements lie side by side
+    Spacing a_rows{.stride = 0};        ///< where the rows of an A that is not packed begin,
+    Spacing a_columns{};                ///< and the elements of each
     const T* ahead = b;                 ///< what is to be fetched meanwhile,
     index_t ahead_step = 0;             ///< so many elements further for each of the depth of each tile
 
@@ -187,9 +188,9 @@ template <class T, index_t Rows>
 struct TileRows {
     const T* a[Rows];
     T* c[Rows];
-    index_t a_step;  ///< between the elements of a row of A
-    index_t count;   ///< of rows as there are
-    const T* ahead;  ///< of the product, for the next tile
+    Spacing a_columns;  ///< the elements of a row of A
+    index_t count;      ///< of rows as there are
+    const T* ahead;     ///< of the product, for the next tile
 };
 
 /// Calls f(element, j) for columns first … last − 1 of a row of C; `row` is its first element.
@@ -270,14 +271,19 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
         b[panel] = p.b + std::min(column + panel * tile.columns, (p.columns - 1) / tile.columns * tile.columns) * p.depth;
     }
     const T* ahead = lines.ahead;
-    for (index_t k = 0; k < p.depth; ++k, ahead += p.ahead_step) {
+    const Spacing at = lines.a_columns;
+    index_t place = 0;
+    for (index_t k = 0; k < p.depth; ++k, ahead += p.ahead_step, place += at.stride) {
         simd::prefetch(ahead);
+        if (at.offsets != nullptr) {
+            place = at.offsets[k];
+        }
         V part[vectors];
         NN_UNROLL
         for (index_t v = 0; v < vectors; ++v) {
             simd::load(part[v], b[v / 2] + k * tile.columns + v % 2 * lanes);
         }
-        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { s += lines.a[r][k * lines.a_step] * part[j / lanes]; });
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { s += lines.a[r][place] * part[j / lanes]; });
     }
     lines.ahead = ahead;
 
@@ -299,7 +305,7 @@ NN_INLINE void multiply_rows(const Product<T>& p, index_t row, const T*& ahead) 
     constexpr Tile tile = tile_on<T, Target>();
     const bool panels = p.a_rows.stride == 0 && p.a_rows.offsets == nullptr;
     TileRows<T, Rows> lines;
-    lines.a_step = panels ? tile.rows : 1;
+    lines.a_columns = panels ? Spacing{tile.rows} : p.a_columns;
     lines.count = std::min(Rows, p.rows - row);
     lines.ahead = ahead;
     for (index_t r = 0; r < Rows; ++r) {

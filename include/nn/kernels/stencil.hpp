@@ -204,11 +204,12 @@ void set_blocks(Stencil<T>& s) {
 enum class Lanes : unsigned char { none, windows, channels };
 
 /// Whether a group of so many channels and outputs has too few products for panels. Measured on Zen 3, µs by product and by stencil: 3 × 3
-/// of 8 → 16 channels of 14 × 14 18 and 7, 32 → 32 of 28 × 28 247 and 191, 64 → 64 of 56 × 56 3135 and 3122; 7 × 7 of 3 → 64 channels with
-/// stride 2 9646 and 2716; but 1 × 1 of 64 → 8 104 and 146.
+/// of 8 → 8 channels of 56 × 56 136 and 54, 8 → 64 of 32 × 32 128 and 110, 16 → 16 of 56 × 56 183 and 206, 32 → 32 647 and 778; 3 of
+/// 16 → 16 channels in a row of 4000 98 and 83; 7 × 7 of 3 → 64 channels with stride 2 2831 and 2720; but 1 × 1 of 64 → 8 104 and 146.
 inline bool few_products(index_t channels, index_t outputs, index_t taps) {
     const index_t pairs = saturating_multiply(channels, outputs);
-    return pairs <= 64 || (taps > 1 && channels <= 64 && pairs <= 1024 && pairs * taps <= 32 * 1024);
+    const bool few = pairs <= 1024 && pairs * taps <= 32 * 1024 && (channels < 16 || channels * taps < 144);
+    return pairs <= 64 || (taps > 1 && few);
 }
 
 /// How `stencil` takes a convolution: lanes over windows where the rows of y are dense, or over the channels of a depthwise one where

@@ -9,7 +9,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
+#include <nn/kernels/packed_conv.hpp>
 #include <nn/kernels/stencil.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -136,17 +136,13 @@ const T* sort_taps(const TapClasses<N>& classes, const View<const T, N + 2>& wei
     return sorted;
 }
 
-/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows. Where the channels of 1 × 1 windows lie side by
-/// side, windows are rows.
+/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows.
 template <class T, std::size_t N>
 PackedConv<T> class_packing(simd::Isa isa, const TapClasses<N>& classes, index_t outputs, index_t channels, index_t groups, index_t windows,
                             const ChannelsLast& last) {
-    Rows rows = Rows::outputs;
-    if (classes.one()) {
-        const bool by_windows = classes.taps() == 1 && (last.x || last.y);
-        rows = by_windows ? Rows::windows : rows_for<T>(isa, outputs / groups, windows, channels * classes.taps());
-    }
-    return {isa, rows, groups, outputs / groups, {channels, classes.taps()}, nullptr};
+    const DepthBlocks depth{channels, classes.taps()};
+    const Rows rows = classes.one() ? rows_for<T>(isa, outputs / groups, windows, depth, last) : Rows::outputs;
+    return {isa, rows, groups, outputs / groups, depth, nullptr};
 }
 
 /// Packs a sorted weight into `out`, class by class.

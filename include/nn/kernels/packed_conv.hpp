@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// The weight of a convolution as its products take it.
+
+#include <algorithm>  // std::clamp, std::min
+
+#include <nn/core/view.hpp>
+#include <nn/kernels/gemm.hpp>
+
+namespace nn::inline NN_ABI::kernels {
+
+/// The depth of a convolution's product, C/G · ΠK, in equal blocks of whole channels: at most 640 deep, so that the panel of weights that
+/// is at work stays in the L1 cache, or one channel.
+struct DepthBlocks {
+    index_t channels;  ///< C/G
+    index_t taps;      ///< ΠK
+
+    index_t at_once() const {
+        const index_t most = std::clamp<index_t>(640 / taps, 1, channels);
+        return divide_up(channels, divide_up(channels, most));
+    }
+    index_t deepest() const { return at_once() * taps; }
+
+    /// Calls f(channel, channels) block by block.
+    template <class F>
+    void each(const F& f) const {
+        for (index_t channel = 0; channel < channels; channel += at_once()) {
+            f(channel, std::min(at_once(), channels - channel));
+        }
+    }
+};
+
+/// Which way a convolution lies in the tiles of its product.
+enum class Rows : unsigned char { outputs, windows };
+
+/// Of which arrays of a convolution the channels lie side by side.
+struct ChannelsLast {
+    bool x = false;
+    bool y = false;
+};
+
+/// The way that takes less time: a product of what room the tiles take, of which 7 × 7 windows fill 49 of 64 columns but 49 of 54 rows, of
+/// copying, and of writing apart or turned round. Measured on Zen 3.
+template <class T>
+constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last) {
+    const Tile tile = tile_of<T>(isa);
+    const auto room = [](index_t count, index_t width) { return static_cast<double>(divide_up(count, width) * width); };
+    const double deep = static_cast<double>(depth.deepest());
+    const double packing = 5 / static_cast<double>(outputs);
+    const double copying = depth.taps == 1 && last.x ? 0 : packing / static_cast<double>(depth.taps);
+    const double by_windows = 1.03 * (1 + (last.y ? 0 : 7) / deep + copying) * room(windows, tile.rows) * room(outputs, tile.columns);
+    const double by_outputs = (1 + (last.y ? 36 : 0) / deep + packing) * room(outputs, tile.rows) * room(windows, tile.columns);
+    return by_windows < by_outputs ? Rows::windows : Rows::outputs;
+}
+
+/// The weight of a convolution in panels, for one instruction set: group by group, block by block of the depth.
+template <class T>
+struct PackedConv {
+    simd::Isa isa;
+    Rows rows;
+    index_t groups;
+    index_t outputs;  ///< of a group
+    DepthBlocks depth;
+    const T* panels;
+
+    /// Outputs and windows of a panel.
+    index_t output_width() const { return rows == Rows::outputs ? tile_of<T>(isa).rows : tile_of<T>(isa).columns; }
+    index_t window_width() const { return rows == Rows::outputs ? tile_of<T>(isa).columns : tile_of<T>(isa).rows; }
+
+    /// The same of so many taps.
+    PackedConv with_taps(index_t taps) const {
+        PackedConv packed = *this;
+        packed.depth.taps = taps;
+        return packed;
+    }
+    /// Elements of all panels.
+    index_t size() const {
+        return saturating_multiply(groups, packed_size(outputs, saturating_multiply(depth.channels, depth.taps), output_width()));
+    }
+    /// The panels of a group, from a channel at which a block begins.
+    const T* block(index_t group, index_t channel) const {
+        return panels + divide_up(outputs, output_width()) * output_width() * (group * depth.channels + channel) * depth.taps;
+    }
+};
+
+/// Packs a weight (O, C/G · ΠK) into `out`.
+template <class T>
+PackedConv<T> pack_conv(PackedConv<T> packed, const View<const T, 2>& weight, T* out) {
+    packed.panels = out;
+    const index_t taps = packed.depth.taps;
+    for (index_t group = 0; group < packed.groups; ++group) {
+        const View<const T, 2> rows = slice(weight, group * packed.outputs, packed.outputs);
+        packed.depth.each([&](index_t channel, index_t channels) {
+            View<const T, 2> block = rows;
+            block.data += channel * taps * rows.strides[1];
+            block.shape[1] = channels * taps;
+            pack(packed.isa, packed.output_width(), block, out);
+            out += packed_size(packed.outputs, channels * taps, packed.output_width());
+        });
+    }
+    return packed;
+}
+
+}  // namespace nn::inline NN_ABI::kernels
