@@ -106,14 +106,17 @@ private:
     /// Offsets from `first` on, row by row, of so many steps along each axis.
     template <class Step>
     index_t* place(index_t first, const std::array<index_t, N>& extent, const Step& step, index_t* offsets) const {
+        const index_t last = step(axes[N - 1]) * cell_step;
         std::array<index_t, N> at{};
         do {
             index_t offset = 0;
             for (std::size_t axis = 0; axis < N; ++axis) {
                 offset = offset * axes[axis].count + at[axis] * step(axes[axis]);
             }
-            *offsets++ = first + offset * cell_step;
-        } while (detail::advance(at, [&](std::size_t axis) { return extent[axis]; }));
+            for (index_t i = 0; i < extent[N - 1]; ++i) {
+                *offsets++ = first + offset * cell_step + i * last;
+            }
+        } while (detail::advance(at, [&](std::size_t axis) { return axis + 1 < N ? extent[axis] : 1; }));
         return offsets;
     }
 };

@@ -38,14 +38,17 @@ namespace detail {
 template <class T, std::size_t N, class Stride>
 void place_windows(const ConvPlan<N>& plan, const Batch<T, N + 1>& batch, const Stride& stride, index_t first, index_t count,
                    index_t* offsets) {
-    OutputPosition<N> position = output_position(plan.axes, first);
-    for (index_t i = 0; i < count; ++i) {
-        offsets[i] = batch[position.item].data - batch.data();
+    index_t run = 0;
+    for (index_t i = 0; i < count; i += run) {
+        const OutputPosition<N> position = output_position(plan.axes, first + i);
+        run = std::min(count - i, plan.axes[N - 1].output - position.window[N - 1]);
+        index_t offset = batch[position.item].data - batch.data();
         for (std::size_t axis = 0; axis < N; ++axis) {
-            offsets[i] += position.window[axis] * stride(axis) * batch.item_strides()[axis + 1];
+            offset += position.window[axis] * stride(axis) * batch.item_strides()[axis + 1];
         }
-        if (!advance(position.window, [&](std::size_t axis) { return plan.axes[axis].output; })) {
-            ++position.item;
+        const index_t step = stride(N - 1) * batch.item_strides()[N];
+        for (index_t j = 0; j < run; ++j) {
+            offsets[i + j] = offset + j * step;
         }
     }
 }
