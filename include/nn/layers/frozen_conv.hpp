@@ -31,28 +31,12 @@ std::optional<kernels::WinogradTile> fastest_tile(const ConvOptions<N>& options,
     return kernels::winograd_tile_count(plan, f2, items) >= 4 ? std::optional(f2) : std::nullopt;
 }
 
-}  // namespace detail
-
-/// A convolution, or a transposed one, for inference alone: its weight is packed for this machine, and a function of one element is
-/// applied to the results while they are in the cache. Made by `nn::freeze`; immutable.
-///
-/// With ConvAlgorithm::automatic, 3 × 3 convolutions in float of 16 channels or more with stride 1 run by Winograd's algorithm:
-/// |error| ≤ (24 + C/2)·ε·S, S as in kernels/winograd.hpp. double is never: who asks for it wants its digits.
-///
-/// In a network frozen with an `input_shape` its result may have the channels side by side: `writes_channels_last()`.
-///
-/// Errors  those of the layer, by its name.
-/// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O; with Winograd's algorithm 4 times
-///         as many, or 16/9 for small images, and without an `input_shape` the first as well.
-template <std::floating_point T, std::size_t N, class Options, class Function>
-class FrozenConv : public detail::Stateless<FrozenConv<T, N, Options, Function>, T, N + 1> {
+/// All of a `FrozenConv` but its function: what it is made of is compiled once, whatever functions a network has.
+template <std::floating_point T, std::size_t N, class Options>
+class FrozenConvCore {
 public:
-    static constexpr std::string_view name = "nn::FrozenConv";
-
-    /// `who` begins the error texts.
-    FrozenConv(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const detail::Freezing& freeze,
-               const Function& function)
-        : who_(who), options_(options), isa_(simd::machine()), function_(function) {
+    FrozenConvCore(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const Freezing& freeze)
+        : who_(who), options_(options), isa_(simd::machine()) {
         Workspace workspace;
         const auto frame = workspace.frame();
         const ops::ConvParameters<T, N> taken = ops::as_taken(options, parameters);
@@ -64,7 +48,7 @@ public:
         // Where the shape of x is not known, as for a large one.
         index_t windows = 1 << 20;
         if (!freeze.input_shape.empty()) {
-            const auto x = detail::checked_shape<const T, N + 1>(who, freeze.input_shape);
+            const auto x = checked_shape<const T, N + 1>(who, freeze.input_shape);
             windows = saturating_multiply(ops::conv_plan(who, options, x).windows(), x.count());
         }
         if constexpr (may_be_winograd) {
@@ -95,17 +79,10 @@ public:
         }
     }
 
-    std::size_t size_in_bytes() const {
-        return sizeof(*this) + (dense_.size() + winograd_.size() + panels_.size() + bias_.size()) * sizeof(T);
-    }
+    /// Of its arrays.
+    std::size_t size_in_bytes() const { return (dense_.size() + winograd_.size() + panels_.size() + bias_.size()) * sizeof(T); }
 
-    /// The strides in which it would have a result of this shape between two layers.
-    template <std::size_t R>
-    Shape<R> result_strides(const Shape<R>& y) const {
-        return output_last_ ? with_innermost(R - N - 1, y) : row_major(y);
-    }
-
-    /// Whether these have the channels side by side, though the layout says otherwise.
+    /// Whether results between two layers have the channels side by side, though the layout says otherwise.
     bool writes_channels_last() const { return output_last_; }
     /// Whether x may as well have its channels so.
     static bool likes_channels_last(const Options& options, const FreezeOptions& freeze) {
@@ -117,9 +94,14 @@ public:
         }
     }
 
-private:
-    friend detail::Stateless<FrozenConv, T, N + 1>;
+    std::string_view who() const { return who_; }
+    Shape<N + 1> item(const Batch<const T, N + 1>& x) const { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); }
+    void run(const Batch<const T, N + 1>& x, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) const {
+        const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
+        ops::run_conv(who_, options_, plan, x, weight(), bias_.empty() ? nullptr : bias_.data(), finish, y, workspace);
+    }
 
+private:
     static constexpr bool may_be_winograd = std::is_same_v<Options, ConvOptions<2>> && std::is_same_v<T, float>;
 
     static bool fits_winograd([[maybe_unused]] const Options& options, [[maybe_unused]] const FreezeOptions& freeze) {
@@ -138,14 +120,14 @@ private:
         if (freeze.input_shape.empty()) {
             return kernels::WinogradTile::f4;
         }
-        const auto x = detail::checked_shape<const T, N + 1>(who_, freeze.input_shape);
-        return detail::fastest_tile(options_, ops::conv_plan(who_, options_, x), x.count());
+        const auto x = checked_shape<const T, N + 1>(who_, freeze.input_shape);
+        return fastest_tile(options_, ops::conv_plan(who_, options_, x), x.count());
     }
 
     /// Of which arrays the channels lie side by side: as the layout says or, between layers, where that is faster. 1 × 1 convolutions and
     /// depthwise ones are on images of up to 28 × 28, measured on Zen 3 in µs with channels outside and inside: 64 → 384 of 14 × 14 120
     /// and 106, 576 → 96 306 and 216, depthwise 3 × 3 of 384 70 and 40; but 96 → 24 of 56 × 56 203 and 268.
-    kernels::ChannelsLast channels_last(const detail::Freezing& freeze, index_t windows) const {
+    kernels::ChannelsLast channels_last(const Freezing& freeze, index_t windows) const {
         if constexpr (std::is_same_v<Options, ConvOptions<N>>) {
             if (options_.layout == Layout::channels_first && likes_channels_last(options_, freeze)) {
                 const bool begins = ops::is_pointwise(options_) && windows <= 1024;
@@ -156,13 +138,12 @@ private:
     }
 
     struct Weight {
-        const FrozenConv& conv;
+        const FrozenConvCore& conv;
         std::optional<kernels::WinogradWeight<T>> transformed{};
 
         const T* dense() const { return conv.dense_.empty() ? nullptr : conv.dense_.data(); }
         const kernels::WinogradWeight<T>* winograd(const kernels::ConvPlan<2>& plan, index_t items) const requires may_be_winograd {
-            const bool pays =
-                transformed && (conv.panels_.empty() || detail::fastest_tile(conv.options_, plan, items) == transformed->tile);
+            const bool pays = transformed && (conv.panels_.empty() || fastest_tile(conv.options_, plan, items) == transformed->tile);
             return pays ? &*transformed : nullptr;
         }
         kernels::PackedConv<T> panels() const {
@@ -181,28 +162,72 @@ private:
         return weight;
     }
 
-    template <class>
-    auto operation() const {
-        return detail::operation<T, N + 1, N + 1>(
-            who_, [this](const Batch<const T, N + 1>& x) { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); },
-            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
-                ops::run_conv(who_, options_, plan, x, weight(), bias_.empty() ? nullptr : bias_.data(), kernels::finish_with<T>(function_),
-                              y, workspace);
-            });
-    }
-
     std::string_view who_;
     Options options_;
     simd::Isa isa_;
     std::optional<kernels::WinogradTile> tile_{};
     bool output_last_ = false;
     kernels::PackedConv<T> packing_;  // of panels_
-    [[no_unique_address]] Function function_;
-    AlignedVector<T> dense_;     // where the convolution may be a stencil
-    AlignedVector<T> winograd_;  // of tile_
+    AlignedVector<T> dense_;          // where the convolution may be a stencil
+    AlignedVector<T> winograd_;       // of tile_
     AlignedVector<T> panels_;
     AlignedVector<T> bias_;
+};
+
+}  // namespace detail
+
+/// A convolution, or a transposed one, for inference alone: its weight is packed for this machine, and a function of one element is
+/// applied to the results while they are in the cache. Made by `nn::freeze`; immutable.
+///
+/// With ConvAlgorithm::automatic, 3 × 3 convolutions in float of 16 channels or more with stride 1 run by Winograd's algorithm:
+/// |error| ≤ (24 + C/2)·ε·S, S as in kernels/winograd.hpp. double is never: who asks for it wants its digits.
+///
+/// In a network frozen with an `input_shape` its result may have the channels side by side: `writes_channels_last()`.
+///
+/// Errors  those of the layer, by its name.
+/// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O; with Winograd's algorithm 4 times
+///         as many, or 16/9 for small images, and without an `input_shape` the first as well.
+template <std::floating_point T, std::size_t N, class Options, class Function>
+class FrozenConv : public detail::Stateless<FrozenConv<T, N, Options, Function>, T, N + 1> {
+    using Core = detail::FrozenConvCore<T, N, Options>;
+
+public:
+    static constexpr std::string_view name = "nn::FrozenConv";
+
+    /// `who` begins the error texts.
+    FrozenConv(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const detail::Freezing& freeze,
+               const Function& function)
+        : core_(who, options, parameters, freeze), function_(function) {}
+
+    std::size_t size_in_bytes() const { return sizeof(*this) + core_.size_in_bytes(); }
+
+    /// The strides in which it would have a result of this shape between two layers.
+    template <std::size_t R>
+    Shape<R> result_strides(const Shape<R>& y) const {
+        return writes_channels_last() ? with_innermost(R - N - 1, y) : row_major(y);
+    }
+
+    /// Whether these have the channels side by side, though the layout says otherwise.
+    bool writes_channels_last() const { return core_.writes_channels_last(); }
+    /// Whether x may as well have its channels so.
+    static bool likes_channels_last(const Options& options, const FreezeOptions& freeze) {
+        return Core::likes_channels_last(options, freeze);
+    }
+
+private:
+    friend detail::Stateless<FrozenConv, T, N + 1>;
+
+    template <class>
+    auto operation() const {
+        return detail::operation<T, N + 1, N + 1>(
+            core_.who(), [this](const Batch<const T, N + 1>& x) { return core_.item(x); },
+            [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
+                core_.run(x, kernels::finish_with<T>(function_), y, workspace);
+            });
+    }
+
+    Core core_;
+    [[no_unique_address]] Function function_;
 };
 
 }  // namespace nn::inline NN_ABI
