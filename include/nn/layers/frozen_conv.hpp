@@ -54,7 +54,7 @@ public:
         if constexpr (may_be_winograd) {
             tile_ = tile_for(freeze);
         }
-        const kernels::ChannelsLast last = channels_last(freeze, windows);
+        const kernels::ChannelsLast last = channels_last(freeze);
         output_last_ = last.y && options.layout == Layout::channels_first;
         packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last);
         if constexpr (may_be_winograd) {
@@ -125,13 +125,13 @@ private:
     }
 
     /// Of which arrays the channels lie side by side: as the layout says or, between layers, where that is faster. 1 × 1 convolutions and
-    /// depthwise ones are on images of up to 28 × 28, measured on Zen 3 in µs with channels outside and inside: 64 → 384 of 14 × 14 120
-    /// and 106, 576 → 96 306 and 216, depthwise 3 × 3 of 384 70 and 40; but 96 → 24 of 56 × 56 203 and 268.
-    kernels::ChannelsLast channels_last(const Freezing& freeze, index_t windows) const {
+    /// depthwise ones are, measured on Zen 3 in µs with channels outside and inside: 16 → 96 of 112 × 112 831 and 623, 64 → 384 of 14 × 14
+    /// 120 and 106, 576 → 96 306 and 216, depthwise 3 × 3 of 384 70 and 40; but 96 → 24 of 56 × 56 208 and 260, for 24 fill three vectors
+    /// of four.
+    kernels::ChannelsLast channels_last(const Freezing& freeze) const {
         if constexpr (std::is_same_v<Options, ConvOptions<N>>) {
             if (options_.layout == Layout::channels_first && likes_channels_last(options_, freeze)) {
-                const bool begins = ops::is_pointwise(options_) && windows <= 1024;
-                return {freeze.input_last, freeze.output_last && (freeze.input_last || begins)};
+                return {freeze.input_last, freeze.output_last && (freeze.input_last || ops::is_pointwise(options_))};
             }
         }
         return ops::channels_last(options_);
@@ -182,7 +182,7 @@ private:
 /// With ConvAlgorithm::automatic, 3 × 3 convolutions in float of 16 channels or more with stride 1 run by Winograd's algorithm:
 /// |error| ≤ (24 + C/2)·ε·S, S as in kernels/winograd.hpp. double is never: who asks for it wants its digits.
 ///
-/// In a network frozen with an `input_shape` its result may have the channels side by side: `writes_channels_last()`.
+/// In a network its result may have the channels side by side: `writes_channels_last()`.
 ///
 /// Errors  those of the layer, by its name.
 /// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O; with Winograd's algorithm 4 times
