@@ -30,6 +30,12 @@
 #define NN_INLINE_LAMBDA
 #define NN_UNROLL
 #endif
+// A long loop four times over. Not under clang 14, which then keeps a tile of `multiply` in memory: 80 % of the peak instead of 96.
+#if NN_SIMD && !defined(__clang__)
+#define NN_UNROLL_LOOP _Pragma("GCC unroll 4")
+#else
+#define NN_UNROLL_LOOP
+#endif
 
 #if NN_SIMD && defined(__x86_64__) && !defined(NN_NO_DISPATCH)
 #define NN_DISPATCH 1
