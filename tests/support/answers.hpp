@@ -111,6 +111,7 @@ public:
 
     bool has(const std::string& name) const { return words_.contains(name); }
     bool has_array(const std::string& name) const { return arrays_.contains(name); }
+    const Values& shape(const std::string& name) const { return arrays_.at(name).shape; }
 
     template <class T>
     xt::xarray<T, xt::layout_type::row_major> array(const std::string& name) const {
@@ -212,16 +213,56 @@ private:
     xt::xstrided_slice_vector slices_;
 };
 
-/// Adds what a stateless layer answers to x in the request's `form`: called, which is the default; frozen, without other sums; or from
-/// and into memory whose elements lie `apart`.
+/// As many workers as threads would be, one after the other.
+struct Workers {
+    index_t count;
+
+    index_t workers() const { return count; }
+    void run(index_t n, void* context, nn::Task task) const {
+        for (index_t i = 0; i < n; ++i) {
+            task(context, i, i % count);
+        }
+    }
+};
+
+/// How a request has a layer frozen: without other sums; as is `fastest`, which may be by Winograd's algorithm; or so and `fitted` to the
+/// shape of x.
+inline std::optional<nn::FreezeOptions> freeze_options(const Request& request) {
+    const std::string form = request.word("form");
+    if (form == "frozen") {
+        return nn::FreezeOptions{.algorithm = nn::ConvAlgorithm::exact};
+    }
+    if (form == "fastest" || form == "fitted") {
+        return nn::FreezeOptions{.input_shape = form == "fitted" ? request.shape("x") : Values()};
+    }
+    return std::nullopt;
+}
+
+/// Adds what a stateless layer, frozen or not, answers to x: by one worker or, with the word `workers`, by several.
+template <class T>
+void add_answer(const Request& request, Answer<T>& answer, const auto& layer) {
+    const auto x = request.array<T>("x");
+    if (!request.has("workers")) {
+        answer.add("y", answer.of([&] { return layer(x); }));
+        return;
+    }
+    Workers workers{request.integer("workers")};
+    nn::Workspace workspace(workers);
+    auto y = layer(x);  // its shape
+    std::fill(y.begin(), y.end(), std::numeric_limits<T>::quiet_NaN());
+    answer.of([&] { return layer.forward_into(x, y, workspace), 0; });
+    answer.add("y", y);
+}
+
+/// The same in the request's `form`: called, which is the default; frozen, as `freeze_options` has it; or from and into memory whose
+/// elements lie `apart`.
 template <class T>
 void add_output(const Request& request, Answer<T>& answer, const auto& layer) {
-    const auto x = request.array<T>("x");
     const std::string form = request.word("form", "called");
-    if (form == "frozen") {
-        const auto frozen = nn::freeze(layer, nn::FreezeOptions{.algorithm = nn::ConvAlgorithm::exact});
-        answer.add("y", answer.of([&] { return frozen(x); }));
+    if (const auto options = freeze_options(request)) {
+        add_answer(request, answer, answer.of([&] { return nn::freeze(layer, *options); }));
     } else if (form == "apart") {
+        const auto x = request.array<T>("x");
         Apart<T> from(x.shape());
         auto source = from.view();
         std::copy(x.begin(), x.end(), source.begin());  // xtensor 0.24 assigns through a temporary of another rank
@@ -233,7 +274,7 @@ void add_output(const Request& request, Answer<T>& answer, const auto& layer) {
         std::copy(target.begin(), target.end(), y.begin());
         answer.add("y", y);
     } else if (form == "called") {
-        answer.add("y", answer.of([&] { return layer(x); }));
+        add_answer(request, answer, layer);
     } else {
         throw std::runtime_error("request: no form " + form);
     }
@@ -272,19 +313,21 @@ void conv(const Request& request, Answer<T>& answer) {
     with_axes(request, [&](auto axes) { add_output(request, answer, read_conv_layer<T, axes()>(request)); });
 }
 
+template <class T, std::size_t N>
+nn::ConvTranspose<T, N> read_conv_transpose_layer(const Request& request) {
+    nn::ConvTransposeOptions<N> options;
+    read_conv(request, options);
+    options.output_padding = request.per_axis<N>("output_padding", 0);
+    options.padding_convention = request.flag("lax", false) ? nn::TransposePadding::lax : nn::TransposePadding::torch;
+    options.flip_kernel = request.flag("flip_kernel", false);
+    nn::ConvTranspose<T, N> layer(options, request.tensor<T, N + 2>("weight"), request.optional<T, 1>("bias"));
+    layer.weight_mask = request.optional<T, N + 2>("weight_mask");
+    return layer;
+}
+
 template <class T>
 void conv_transpose(const Request& request, Answer<T>& answer) {
-    with_axes(request, [&](auto axes) {
-        constexpr std::size_t N = axes();
-        nn::ConvTransposeOptions<N> options;
-        read_conv(request, options);
-        options.output_padding = request.per_axis<N>("output_padding", 0);
-        options.padding_convention = request.flag("lax", false) ? nn::TransposePadding::lax : nn::TransposePadding::torch;
-        options.flip_kernel = request.flag("flip_kernel", false);
-        nn::ConvTranspose<T, N> layer(options, request.tensor<T, N + 2>("weight"), request.optional<T, 1>("bias"));
-        layer.weight_mask = request.optional<T, N + 2>("weight_mask");
-        add_output(request, answer, layer);
-    });
+    with_axes(request, [&](auto axes) { add_output(request, answer, read_conv_transpose_layer<T, axes()>(request)); });
 }
 
 template <class T, std::size_t N>
@@ -354,8 +397,8 @@ void conv_norm_activation(const Request& request, Answer<T>& answer) {
                 state.norm.running_var = request.tensor<T, 1>("running_var");
                 if (request.flag("training", false)) {
                     answer.add("y", answer.of([&] { return block(x, state, nn::training()); }));
-                } else if (request.word("form") == "frozen") {
-                    add_output(request, answer, nn::freeze(block, state, nn::FreezeOptions{.algorithm = nn::ConvAlgorithm::exact}));
+                } else if (const auto frozen = freeze_options(request)) {
+                    add_answer(request, answer, answer.of([&] { return nn::freeze(block, state, *frozen); }));
                 } else {
                     answer.add("y", answer.of([&] { return block(x, state); }));
                 }
@@ -563,7 +606,9 @@ void adaptive_pool(const Request& request, Answer<T>& answer) {
     with_axes(request, [&](auto axes) {
         constexpr std::size_t N = axes();
         const nn::AdaptivePoolOptions<N> options{
-            .output_size = request.per_axis<N>("output_size", 1), .windows = nn::AdaptiveWindows::equinox, .layout = request.layout()};
+            .output_size = request.per_axis<N>("output_size", 1),
+            .windows = request.flag("overlapping", false) ? nn::AdaptiveWindows::torch : nn::AdaptiveWindows::equinox,
+            .layout = request.layout()};
         if (request.word("kind") == "max") {
             add_output(request, answer, nn::AdaptiveMaxPool<N>(options));
         } else {

@@ -41,9 +41,24 @@ void activation(const Request& request, Answer<T>& answer) {
 
 template <class T>
 void softmax(const Request& request, Answer<T>& answer) {
-    const auto x = request.array<T>("x");
-    const bool logarithm = request.flag("logarithm", false);
-    answer.add("y", answer.of([&] { return logarithm ? nn::log_softmax(x) : nn::softmax(x); }));
+    request.flag("logarithm", false) ? add_output(request, answer, nn::log_softmax) : add_output(request, answer, nn::softmax);
+}
+
+/// A convolution, or a transposed one, and a function behind it, which freezing joins.
+template <class T>
+void conv_and_function(const Request& request, Answer<T>& answer) {
+    with_axes(request, [&](auto axes) {
+        const auto run = [&](const auto& conv) {
+            with_activation(
+                request,
+                [&](const auto& function) {
+                    const nn::Sequential net(conv, function);
+                    add_answer(request, answer, answer.of([&] { return nn::freeze(net, freeze_options(request).value()); }));
+                },
+                nn::relu, nn::leaky_relu);
+        };
+        request.layer == "conv" ? run(read_conv_layer<T, axes()>(request)) : run(read_conv_transpose_layer<T, axes()>(request));
+    });
 }
 
 /// Through nn::ops, which take the elements of a bias apart as well; a layer keeps them together.
@@ -182,6 +197,9 @@ void answer_driver_request(const Request& request, Answer<T>& answer) {
         {"global_pool", answers::global_pool<T>}, {"sequential", answers::sequential<T>},       {"softmax", answers::softmax<T>}};
     if (request.layer == "linear" && request.word("form") == "views" && request.has_array("bias")) {
         return answers::linear_of_views(request, answer);
+    }
+    if ((request.layer == "conv" || request.layer == "conv_transpose") && request.has("activation")) {
+        return answers::conv_and_function(request, answer);
     }
     const auto found = layers.find(request.layer);
     found == layers.end() ? answer_request(request, answer) : found->second(request, answer);
