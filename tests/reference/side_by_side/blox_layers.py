@@ -3,7 +3,7 @@
 
 from . import draw as d
 from . import layers
-from .jitted import gru_parts, hwio, hwoi, igfo, jax, joined, jnp
+from .jitted import followed, gru_parts, hwio, hwoi, igfo, jax, joined, jnp
 
 import blox as bx
 
@@ -52,7 +52,7 @@ class Conv(layers.Conv):
                 use_bias=c["bias"],
             )
         )
-        return {"y": layer(parameters(kernel=hwio(arrays["weight"]), bias=arrays.get("bias")), arrays["x"])[0]}
+        return {"y": followed(c, layer(parameters(kernel=hwio(arrays["weight"]), bias=arrays.get("bias")), arrays["x"])[0])}
 
 
 class ConvTranspose(layers.ConvTranspose):
@@ -78,7 +78,7 @@ class ConvTranspose(layers.ConvTranspose):
                 use_bias=c["bias"],
             )
         )
-        return {"y": layer(parameters(kernel=hwoi(arrays["weight"]), bias=arrays.get("bias")), arrays["x"])[0]}
+        return {"y": followed(c, layer(parameters(kernel=hwoi(arrays["weight"]), bias=arrays.get("bias")), arrays["x"])[0])}
 
 
 class LayerNorm(layers.LayerNorm):

@@ -3,7 +3,7 @@
 
 from . import draw as d
 from . import layers
-from .jitted import gru_parts, hwio, hwoi, igfo, jax, joined, jnp
+from .jitted import followed, gru_parts, hwio, hwoi, igfo, jax, joined, jnp
 
 import brainstate
 import brainstate.nn as bn
@@ -52,7 +52,7 @@ class Conv(layers.Conv):
     def answer(self, c, arrays):
         lhs = tuple(c.get("input_dilation", [1] * c["axes"]))
         layer = getattr(bn, f"Conv{c['axes']}d")(lhs_dilation=lhs, **self.options(c, arrays, hwio))
-        return {"y": layer(arrays["x"])}
+        return {"y": followed(c, layer(arrays["x"]))}
 
 
 class ConvTranspose(layers.ConvTranspose, Conv):
@@ -64,7 +64,7 @@ class ConvTranspose(layers.ConvTranspose, Conv):
         return {**c, "lax": True, "flip_kernel": True}
 
     def answer(self, c, arrays):
-        return {"y": getattr(bn, f"ConvTranspose{c['axes']}d")(**self.options(c, arrays, hwoi))(arrays["x"])}
+        return {"y": followed(c, getattr(bn, f"ConvTranspose{c['axes']}d")(**self.options(c, arrays, hwoi))(arrays["x"]))}
 
 
 class BatchNorm(layers.BatchNorm):

@@ -38,9 +38,16 @@ def common(draw):
     return {"dtype": draw.pick("float32", "float32", "float64"), "values": draw.pick("normal", "normal", "normal", "integers")}
 
 
-def form(draw):
-    """How nn is asked: the layer, its frozen form, or the layer with x and y whose elements lie apart."""
-    return {"form": draw.pick("called", "called", "frozen", "apart")}
+FROZEN = ("frozen", "fastest", "fitted")
+FASTEST = ("fastest", "fitted")
+
+
+def form(draw, forms=("frozen",)):
+    """How nn is asked: the layer, a frozen form, or the layer with x and y whose elements lie apart. Now and then by several workers.
+
+    frozen: with the layer's own sums; fastest: with those that nn likes best for any x; fitted: for x of this shape."""
+    c = {"form": draw.pick("called", "called", *forms, "apart")}
+    return {**c, "workers": 3} if c["form"] != "apart" and draw.chance(0.1) else c
 
 
 def batch(draw, most_axes=3, least=1):
@@ -49,17 +56,36 @@ def batch(draw, most_axes=3, least=1):
     return [0 if least == 0 and draw.chance(0.01) else extent for extent in axes]
 
 
+def winograd(draw):
+    """What Winograd's algorithm takes, where nn may choose. One in ten has more channels than it multiplies at a time."""
+    return {
+        "axes": 2,
+        "groups": draw.pick(1, 1, 2),
+        "in_per_group": draw.flat(257, 300) if draw.chance(0.1) else draw.flat(16, 40),
+        "out_per_group": draw.flat(16, 40),
+        "kernel": [3, 3],
+        "stride": [1, 1],
+        "dilation": draw.per_axis(2, 3, p=0.3),
+        "extent": [draw.flat(2, 16) for _ in "hw"],
+        "dtype": "float32",
+    }
+
+
 def windows(draw):
-    """What convolutions of all kinds share. One in twelve has more output cells than the kernels pack at a time."""
+    """What convolutions of all kinds share. One in ten has more output cells than the kernels pack at a time."""
     axes = draw.pick(1, 1, 2, 2, 2, 3)
     groups = draw.pick(1, 1, 2, 3)
     inside, outside = draw.upto(4), draw.pick(draw.upto(7), draw.flat(1, 14))
-    if draw.chance(0.15):  # depthwise
+    if draw.chance(0.2):  # depthwise
         groups, inside, outside = draw.flat(2, 6), 1, draw.pick(1, 1, 2)
+    elif draw.chance(0.15):  # more products than a stencil takes
+        groups, inside, outside = draw.pick(1, 1, 2), draw.flat(8, 40), draw.flat(9, 40)
     extent = [draw.flat(1, {1: 24, 2: 9, 3: 5}[axes]) for _ in range(axes)]
-    if draw.chance(0.08):
+    if draw.chance(0.1):
         extent = {1: [draw.flat(300, 700)], 2: [draw.flat(20, 30) for _ in "hw"], 3: [draw.flat(8, 11) for _ in "dhw"]}[axes]
-    return {
+        if draw.chance(0.5):  # in one row or slice
+            extent = {1: extent, 2: [draw.upto(3), draw.flat(513, 700)], 3: [draw.upto(2), draw.flat(23, 28), draw.flat(23, 28)]}[axes]
+    c = {
         "axes": axes,
         "groups": groups,
         "in_per_group": inside,
@@ -69,9 +95,14 @@ def windows(draw):
         "dilation": draw.per_axis(axes, 3, p=0.4),
         "extent": extent,
         "bias": draw.chance(0.6),
-        **form(draw),
+        **form(draw, FROZEN),
         **common(draw),
     }
+    if c["form"] in FASTEST and draw.chance(0.5):
+        c.update(winograd(draw))
+    if c["form"] in FROZEN:  # which joins a function that follows
+        c["then"] = draw.pick("identity", "relu", "leaky_relu")
+    return c
 
 
 def now_and_then_empty(draw, c):
@@ -106,11 +137,12 @@ def layer_norm(draw):
 def group_norm(draw):
     axes = draw.flat(0, 3)
     affine = draw.chance(0.7)
+    many = draw.chance(0.05)  # channels: rows of them are not joined to longer ones
     return {
         "batch": batch(draw),
         "groups": draw.upto(4),
-        "per_group": draw.upto(5),
-        "extent": [draw.upto({1: 300, 2: 12, 3: 6}[axes]) for _ in range(axes)],
+        "per_group": draw.flat(513, 600) if many else draw.upto(5),
+        "extent": [draw.upto(2 if many else {1: 300, 2: 12, 3: 6}[axes]) for _ in range(axes)],
         "eps": draw.pick(1e-5, 1e-3),
         "scale": affine,
         "shift": affine,
@@ -126,7 +158,7 @@ def batch_norm(draw):
     return {
         "steps": draw.upto(6),
         "batch": [draw.upto(5)],
-        "channels": draw.upto(6),
+        "channels": draw.flat(513, 600) if draw.chance(0.05) else draw.upto(6),  # rows of many are not joined to longer ones
         "extent": [draw.upto({1: 20, 2: 9, 3: 5}[axes]) for _ in range(axes)],
         "eps": draw.pick(1e-5, 1e-3),
         "momentum": draw.pick(0.1, 0.01, 0.5, 1.0),
@@ -173,12 +205,16 @@ def pooled(draw):
 
 def pool(draw):
     c = pooled(draw)
+    if draw.chance(0.08):  # more cells of a row than are joined at once
+        c["channels"], c["extent"] = draw.flat(16, 24), [*[1] * (c["axes"] - 1), draw.flat(400, 700)]
     return {**c, "window": draw.per_axis(c["axes"], 4), "stride": draw.per_axis(c["axes"], 4, p=0.7)}
 
 
 def adaptive_pool(draw):
-    c = pooled(draw)
-    return {**c, "kind": draw.pick("max", "avg"), "target": [draw.flat(1, n) for n in c["extent"]]}
+    c = {**pooled(draw), "kind": draw.pick("max", "avg"), "overlapping": draw.chance(0.2)}
+    if c["overlapping"]:  # where they do not after all, and so are the libraries'
+        return {**c, "target": [draw.pick(*(m for m in range(1, n + 1) if n % m == 0)) for n in c["extent"]]}
+    return {**c, "target": [draw.flat(1, n) for n in c["extent"]]}
 
 
 def global_pool(draw):
@@ -195,7 +231,7 @@ def wide(draw):
 
 def softmax(draw):
     size = draw.upto(40) if draw.chance(0.8) else draw.flat(1, 1300)
-    return {"batch": batch(draw, least=0), "size": size, **wide(draw), **common(draw)}
+    return {"batch": batch(draw, least=0), "size": size, **wide(draw), **form(draw), **common(draw)}
 
 
 def activation(draw, names):

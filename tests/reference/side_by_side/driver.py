@@ -70,6 +70,12 @@ def other_machines(frames):
     return ("detail::on_avx" in text or "f(Baseline())" in text) and chosen not in text
 
 
+def saturates(place):
+    """Whether a line multiplies or adds lengths that may go beyond 64 bits: no library takes such, and a block of its own is for them."""
+    file, number = place.split(":")
+    return "saturating_" in (pathlib.Path(__file__).parents[3] / KERNELS / file).read_text().splitlines()[int(number) - 1]
+
+
 def kernel_blocks(driver):
     """{address: "file:line"} of every basic block of the kernels in the program `driver`. Kept beside it."""
     kept = pathlib.Path(driver + ".blocks")

@@ -3,7 +3,7 @@
 
 from . import draw as d
 from . import layers
-from .jitted import KEY, jax, jnp, over_batch
+from .jitted import KEY, followed, jax, jnp, over_batch
 
 import equinox as eqx
 
@@ -41,7 +41,7 @@ class Conv(layers.Conv):
         channels, options = self.arguments(c)
         each = dict(kernel_size=c["kernel"], stride=c["stride"], dilation=c["dilation"])
         layer = with_arrays(lambda: self.make(c)(c["axes"], *channels, **each, **options), weight=arrays["weight"], bias=arrays.get("bias"))
-        return {"y": over_batch(layer, arrays["x"], c["axes"] + 1)}
+        return {"y": followed(c, over_batch(layer, arrays["x"], c["axes"] + 1))}
 
     def make(self, c):
         return eqx.nn.Conv

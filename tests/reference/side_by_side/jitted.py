@@ -46,6 +46,11 @@ def reference(config, function):
     return call
 
 
+def followed(config, y):
+    """What the function behind a convolution, if any, makes of y."""
+    return getattr(jax.nn, config.get("then", "identity"))(y)
+
+
 def over_batch(function, x, item):
     """`function` of single items over all leading axes of x."""
     lead = x.shape[: x.ndim - item]

@@ -9,6 +9,8 @@ Stability, 3.1), so two such sums lie within n eps Σ|x w|; Σ|x w| is what the 
 
 import numpy as np
 
+from .draw import FASTEST
+
 ROUNDINGS = 8  # of the few operations around a sum: bias, scale, root, quotient; exp and tanh are good to a few units as well
 
 
@@ -75,12 +77,33 @@ class Conv:
         }
         if "input_dilation" in c:
             words["input_dilation"] = c["input_dilation"]
+        if c.get("then", "identity") != "identity":
+            words["activation"] = c["then"]
         return words
 
     def terms(self, c):
         return c["in_per_group"] * int(np.prod(c["kernel"])) + c["bias"]
 
-    bound = Linearly.bound
+    def bound(self, c, arrays, outputs, reference):
+        # A function that follows moves by no more than its argument, and leaves what is positive.
+        return {"y": Linearly.bound(self, c, arrays, outputs, reference)["y"] + self.winograd_bound(c, arrays)}
+
+    def may_be_winograd(self, c):
+        """As layers/frozen_conv.hpp has it, whatever the image."""
+        taps = c["kernel"] == [3, 3] and c["stride"] == [1, 1] and max(c.get("input_dilation", [1])) == 1
+        return c["form"] in FASTEST and c["dtype"] == "float32" and taps and min(c["in_per_group"], c["out_per_group"]) >= 16
+
+    def winograd_bound(self, c, arrays):
+        """(24 + C/2) eps S of kernels/winograd.hpp, where S has the largest |x| of a tile, and here that of the image."""
+        if not self.may_be_winograd(c):
+            return 0
+        weight = arrays["weight"] * arrays.get("weight_mask", 1)
+        weight = np.abs(weight).sum((2, 3)).reshape(c["groups"], c["out_per_group"], c["in_per_group"])
+        x = np.max(np.abs(arrays["x"]), (-3, -2) if c.get("layout") == "last" else (-2, -1), initial=0)
+        size = np.einsum("...gc,goc->...go", x.reshape(*c["batch"], c["groups"], c["in_per_group"]), weight)
+        outputs = c["groups"] * c["out_per_group"]
+        size = size.reshape(*c["batch"], outputs) + np.abs(arrays.get("bias", 0))
+        return (24 + c["in_per_group"] / 2) * eps(c) * size.reshape(*c["batch"], *in_layout(c, outputs, [1, 1]))
 
 
 class ConvTranspose(Conv):
@@ -93,6 +116,9 @@ class ConvTranspose(Conv):
         words["lax"] = c.get("lax", False)
         words["flip_kernel"] = c.get("flip_kernel", False)
         return words
+
+    def may_be_winograd(self, c):
+        return False
 
     def bound(self, c, arrays, outputs, reference):
         # Folding adds up what several cells of the padded result hold.
@@ -249,9 +275,12 @@ class LocalResponseNorm:
         return {"axes": c["axes"], **{name: c[name] for name in ("size", "alpha", "beta", "k")}}
 
     def bound(self, c, arrays, outputs, reference):
-        # Both sums are of positive terms; a power's error is beta times its base's, and that of exp(beta log(base)).
-        base = c["k"] + c["alpha"] * c["size"] * np.max(arrays["x"] ** 2, initial=0)
-        terms = c["beta"] * (c["size"] + ROUNDINGS + abs(np.log(base))) + ROUNDINGS
+        # Both sums are of positive terms, or what is taken from k is far less; a power's error is beta times its base's, and that of exp(beta log(base)).
+        most = np.abs(c["alpha"]) * c["size"] * np.max(arrays["x"] ** 2, initial=0)
+        least = c["k"] - (most if c["alpha"] < 0 else 0)
+        cancelled = (c["k"] + most) / least if c["alpha"] < 0 else 1
+        logarithm = max(abs(np.log(least)), abs(np.log(c["k"] + most)))
+        terms = c["beta"] * ((c["size"] + ROUNDINGS) * cancelled + logarithm) + ROUNDINGS
         return {"y": terms * eps(c) * np.abs(outputs["y"])}
 
 
@@ -361,7 +390,8 @@ class AdaptivePool(Pool):
     name = "adaptive_pool"
 
     def words(self, c):
-        return {"axes": c["axes"], "kind": c["kind"], "output_size": c["target"], "layout": c.get("layout", "first")}
+        words = {"axes": c["axes"], "kind": c["kind"], "output_size": c["target"], "layout": c.get("layout", "first")}
+        return {**words, "overlapping": c["overlapping"] and not any(n % m for n, m in zip(c["extent"], c["target"]))}
 
 
 class Recurrent:

@@ -63,7 +63,7 @@ class LocalResponseNorm(layers.LocalResponseNorm):
             "channels": draw.upto(12),
             "extent": [draw.upto(6) for _ in "hw"],
             "size": draw.upto(26) if draw.chance(0.3) else draw.flat(0, 7),
-            "alpha": draw.pick(1e-4, 0.1, 1.0),
+            "alpha": draw.pick(1e-4, 0.1, 1.0, -1e-4),
             "beta": draw.pick(0.75, 0.5, 1.0),
             "k": draw.pick(1.0, 2.0, 0.5),
             **d.common(draw),
@@ -113,6 +113,7 @@ class ConvNormActivation(equinox_layers.Conv):
 
     def draw(self, draw):
         c = {"batch": [draw.upto(4)], **d.windows(draw)}
+        c.pop("then", None)  # it has an activation
         least = d.pairs(draw, c["axes"], least=-1)
         c["padding"] = draw.pick("half", "half", "half", "SAME", "SAME_LOWER", "VALID", 1, [draw.flat(0, 3) for _ in c["kernel"]], least)
         c["norm"] = draw.pick("none", "batch", "batch", "group")
@@ -123,7 +124,7 @@ class ConvNormActivation(equinox_layers.Conv):
         c["eps"] = draw.pick(1e-5, 1e-3)
         if c["norm"] == "batch":
             c["momentum"], c["training"] = draw.pick(0.1, 0.5), draw.chance(0.4)
-            c["form"] = draw.pick("called", "frozen") if not c["training"] else "called"
+            c["form"] = draw.pick("called", *d.FROZEN) if not c["training"] else "called"
         return c
 
     def arrays(self, c, draw):
@@ -185,7 +186,7 @@ class ConvNormActivation(equinox_layers.Conv):
         plain = self.plain(c)
         taken = {name: arrays[name] for name in ("x", "weight", "bias") if name in arrays}
         absolute = plain({name: np.abs(array) for name, array in taken.items()})["y"]
-        off = (self.terms(c) + layers.ROUNDINGS) * layers.eps(c) * absolute
+        off = (self.terms(c) + layers.ROUNDINGS) * layers.eps(c) * absolute + self.winograd_bound(c, arrays)
         few = layers.ROUNDINGS * layers.eps(c)
         bounds = {}
         if c["norm"] == "none":

@@ -36,6 +36,8 @@ class Pair:
     def answer(self, config, arrays):
         """nn's, in the form that the configuration names."""
         words = {**self.layer.words(config), "form": config.get("form", "called")}
+        if "workers" in config:
+            words["workers"] = config["workers"]
         return self.driver.ask(self.layer.name, words, arrays, config["dtype"])
 
     def compare(self, config, seed):
