@@ -275,7 +275,8 @@ class LocalResponseNorm:
         return {"axes": c["axes"], **{name: c[name] for name in ("size", "alpha", "beta", "k")}}
 
     def bound(self, c, arrays, outputs, reference):
-        # Both sums are of positive terms, or what is taken from k is far less; a power's error is beta times its base's, and that of exp(beta log(base)).
+        # Both sums are of positive terms, or what is taken from k is less; a power's error is beta times its base's, and that of
+        # exp(beta log(base)).
         most = np.abs(c["alpha"]) * c["size"] * np.max(arrays["x"] ** 2, initial=0)
         least = c["k"] - (most if c["alpha"] < 0 else 0)
         cancelled = (c["k"] + most) / least if c["alpha"] < 0 else 1
