@@ -7,7 +7,7 @@ on disagreeing and printed as a --case, which runs it alone.
 First, every layer of every library gets --least. A path is a line of include/nn/kernels that begins a basic block of the compiled
 program, which tells what it ran. Then, for each layer of nn and each path, more are drawn until --least took it: nn is asked which draws
 take such a path, and the libraries are asked for those alone. What is left of --total goes to all layers alike. A path that no
-configuration took is named.
+configuration took is named, unless its line is where lengths beyond 64 bits saturate, which no library takes.
 
 A run ends with tables: configurations per library and layer, with the largest difference as a part of the bound that layers.py derives;
 per layer of nn, how many had each option; and per file of include/nn/kernels, how many took each path. Exit status 1 if there was a
