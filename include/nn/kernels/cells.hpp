@@ -10,6 +10,7 @@
 #include <numeric>    // std::gcd
 
 #include <nn/core/view.hpp>
+#include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/im2col.hpp>
 
 namespace nn::inline NN_ABI::kernels {

@@ -17,8 +17,9 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
+#include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/packed_conv.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/tap_classes.hpp>
 #include <nn/kernels/window.hpp>

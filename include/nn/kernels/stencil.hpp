@@ -14,7 +14,9 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
+#include <nn/kernels/conv_plan.hpp>
+#include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/gemm.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/stencil_cells.hpp>
 #include <nn/kernels/window.hpp>

@@ -9,6 +9,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/packed_conv.hpp>
 #include <nn/kernels/stencil.hpp>
 

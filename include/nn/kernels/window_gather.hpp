@@ -10,6 +10,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/kernels/cells.hpp>
+#include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/im2col.hpp>
 #include <nn/kernels/packed_conv.hpp>
 

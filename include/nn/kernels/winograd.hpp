@@ -24,7 +24,7 @@
 #include <nn/core/executor.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
+#include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/strip.hpp>

@@ -9,7 +9,6 @@
 #include <nn/core/initialiser.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
 #include <nn/kernels/elementwise.hpp>
 #include <nn/ops/conv.hpp>
 

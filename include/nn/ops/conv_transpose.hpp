@@ -13,7 +13,6 @@
 #include <nn/core/per_axis.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/conv.hpp>
 #include <nn/ops/conv.hpp>
 
 namespace nn::inline NN_ABI {
