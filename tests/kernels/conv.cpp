@@ -187,4 +187,29 @@ TEMPLATE_TEST_CASE("conv: the product takes channels first, last and apart, with
     }
 }
 
+TEST_CASE("conv: scratch is bounded whatever the picture") {
+    const auto held = [](kernels::Rows rows, Order order, index_t height, index_t width) {
+        const ConvOptions<2> o{.in_channels = 8, .out_channels = 16, .kernel_size = 3, .padding = 1};
+        Ordered<float> in({1, 8, height, width}, order);
+        Ordered<float> out({1, 16, height, width}, order);
+        const Batch<const float, 3> image(in.memory.data(), in.shape, in.strides);
+        const kernels::ConvPlan<2> plan = ops::conv_plan("test", o, image);
+        const std::vector<float> weight(16 * 72);
+        const kernels::PackedConv<float> packing{simd::machine(), rows, 1, 16, {8, 9}, nullptr};
+        std::vector<float> panels(static_cast<std::size_t>(packing.size()));
+        Workspace workspace;
+        kernels::conv(plan, image, kernels::pack_conv(packing, contiguous(weight.data(), Shape<2>{16, 72}), panels.data()),
+                      static_cast<const float*>(nullptr), Batch<float, 3>(out.memory.data(), out.shape, out.strides), workspace);
+        return workspace.capacity();
+    };
+    for (const kernels::Rows rows : {kernels::Rows::outputs, kernels::Rows::windows}) {
+        for (const Order order : {Order::first, Order::last}) {
+            const std::size_t bound = 256 * 1024;  // as nn::Conv says
+            CHECK(held(rows, order, 200, 200) <= bound);
+            CHECK(held(rows, order, 1, 30000) <= bound);
+            CHECK(held(rows, order, 30000, 1) <= bound);
+        }
+    }
+}
+
 }  // namespace
