@@ -170,12 +170,12 @@ private:
 /// Windows are done in blocks, of at most 512. Where they are columns of the product, the block's part of the im2col matrix is packed
 /// straight into the order in which the product reads it. Where they are rows, the product reads them by offsets from a copy of the block's
 /// cells, or from x itself where 1 × 1 windows have their channels side by side. Padding is read as this is copied. Nothing of the size of
-/// the image is built: scratch is, for each worker, 128 KiB or what a panel of windows reads, the sums of eight panels, and the offsets.
+/// the image is built: scratch is, for each worker, 128 KiB or what a panel of windows reads, the sums of 32 panels, and the offsets.
 /// `bias` holds O elements, or is null; `finish`, if any, is applied to the results. Without the folds of a plan.
 template <class T, std::size_t N>
 void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedConv<T>& weight, const T* bias, const Batch<T, N + 1>& y,
           Workspace& workspace, const Finish<T>& finish = {}) {
-    const detail::WindowGather<T, N> gather(plan, x, weight, y.count());
+    const detail::WindowGather<T, N> gather(plan, x, weight);
     const WindowBlocks& blocks = gather.blocks;
     const detail::ConvProducts<T, N> products{gather, weight, bias, y.data(), y.item_strides()[0], finish};
 

@@ -72,13 +72,13 @@ struct WindowGather {
     const ConvPlan<N>& plan;
     const Batch<const T, N + 1>& x;
     const PackedConv<T>& weight;
-    index_t items;
     bool x_last;  ///< channels lie side by side in x
     Gather how;
     WindowBlocks blocks;
 
-    WindowGather(const ConvPlan<N>& plan_, const Batch<const T, N + 1>& x_, const PackedConv<T>& weight_, index_t items_)
-        : plan(plan_), x(x_), weight(weight_), items(items_), x_last(x.item_strides()[0] == 1) {
+    WindowGather(const ConvPlan<N>& plan_, const Batch<const T, N + 1>& x_, const PackedConv<T>& weight_)
+        : plan(plan_), x(x_), weight(weight_), x_last(x.item_strides()[0] == 1) {
+        const index_t items = x.count();
         const index_t all = items * plan.windows();
         const index_t depth = saturating_multiply(weight.depth.channels, weight.depth.taps);
         if (weight.rows == Rows::outputs) {
@@ -199,10 +199,10 @@ private:
                    CellBox<N>::template of<T>(plan, count, box, weight.depth.channels, x_last).size <= block_budget<T>;
         };
         if (fits(1, windows)) {
-            const index_t most = largest(1, items, [&](index_t count) { return fits(count, windows); });
-            return {1, items, most, plan.windows()};
+            const index_t most = largest(1, x.count(), [&](index_t count) { return fits(count, windows); });
+            return {1, x.count(), most, plan.windows()};
         }
-        index_t outer = items;
+        index_t outer = x.count();
         index_t inner = plan.windows();
         for (std::size_t axis = 0;; ++axis) {
             const index_t extent = plan.axes[axis].output;
