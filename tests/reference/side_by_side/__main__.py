@@ -49,6 +49,10 @@ def arguments():
     return options
 
 
+class Killed(Exception):
+    """A worker's process was ended by a signal, as a library does that aborts."""
+
+
 class Worker:
     """A library's process. `ask` gives it a task and yields what it reports, the last of which ends the task."""
 
@@ -68,7 +72,8 @@ class Worker:
             yield report
             if "end" in report or "layers" in report or task.keys() >= {"config"}:
                 return
-        raise RuntimeError(f"the worker for {self.library} ended with status {self.process.wait()}")
+        status = self.process.wait()
+        raise (Killed if status < 0 else RuntimeError)(f"the worker for {self.library} ended with status {status}")
 
     def close(self):
         self.process.stdin.close()
@@ -165,7 +170,7 @@ class Run:
                 if "at" not in report:
                     self.report(report)
             return True
-        except RuntimeError:
+        except Killed:
             if at is None or at in deadly:
                 raise
             deadly.append(at)
