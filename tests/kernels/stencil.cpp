@@ -37,9 +37,10 @@ template <class T, std::size_t N>
 Case<T, N> any_case(Random& random) {
     while (true) {
         ConvOptions<N> o;
-        const index_t channels = random.chance(0.6) ? 1 : random.integer(1, 5);
-        const index_t outputs = random.chance(0.4) ? 1 : random.integer(1, random.chance(0.1) ? 40 : 9);
-        o.groups = random.chance(0.2) ? random.integer(5, 70) : random.integer(1, 4);
+        const bool lanes = random.chance(0.2);  // depthwise, with channels side by side, and room for windows inside the image
+        const index_t channels = lanes || random.chance(0.6) ? 1 : random.integer(1, 5);
+        const index_t outputs = lanes || random.chance(0.4) ? 1 : random.integer(1, random.chance(0.1) ? 40 : 9);
+        o.groups = lanes || random.chance(0.2) ? random.integer(lanes ? 8 : 5, lanes ? 40 : 70) : random.integer(1, 4);
         o.in_channels = o.groups * channels;
         o.out_channels = o.groups * outputs;
         o.kernel_size = per_axis<N>([&] { return random.integer(1, N == 3 ? 3 : random.chance(0.1) ? 20 : 5); });
@@ -56,12 +57,12 @@ Case<T, N> any_case(Random& random) {
         }
         o.padding = pads;
         o.use_bias = random.chance(0.7);
-        o.layout = random.chance(0.7) ? Layout::channels_first : Layout::channels_last;
+        o.layout = !lanes && random.chance(0.8) ? Layout::channels_first : Layout::channels_last;
         Extents spatial;
         bool possible = true;
         for (std::size_t axis = 0; axis < N; ++axis) {
             const index_t longest = axis + 1 < N ? (N == 3 ? 5 : 20) : N == 1 && random.chance(0.2) ? 9000 : random.chance(0.3) ? 80 : 20;
-            spatial.push_back(random.integer(1, longest));
+            spatial.push_back(lanes && axis + 2 >= N ? random.integer(12, 30) : random.integer(1, longest));
             const index_t cells = (spatial.back() - 1) * o.input_dilation[axis] + 1 + pads[axis].before + pads[axis].after;
             possible = possible && cells > (o.kernel_size[axis] - 1) * o.dilation[axis];
         }
@@ -87,6 +88,7 @@ Dense as_dense(const Extents& shape, const auto& values) { return {shape, std::v
 struct Counts {
     int windows = 0;
     int channels = 0;
+    int inside = 0;  ///< over channels, with seven windows along every axis that read the image alone
 };
 
 template <class T, std::size_t N>
@@ -117,6 +119,11 @@ void check(const Case<T, N>& given, Counts& counts) {
             return;
         }
         (lanes == kernels::Lanes::windows ? counts.windows : counts.channels) += 1;
+        bool inside = lanes == kernels::Lanes::channels;
+        for (const kernels::WindowAxis& axis : plan.axes) {
+            inside = inside && axis.inside().last - axis.inside().first >= 7;
+        }
+        counts.inside += inside ? 1 : 0;
 
         Workspace scratch;
         kernels::stencil(isa, plan, first, given.weight.data(), bias, stencil, scratch);
@@ -151,7 +158,8 @@ void check_any(std::uint64_t seed, int count) {
     }
     if (simd::available<T>) {
         CHECK(counts.windows > count);
-        CHECK(counts.channels > count / 10);
+        CHECK(counts.channels > count / 2);
+        CHECK(counts.inside > count / 4);
     }
 }
 

@@ -50,11 +50,6 @@ struct Mean {
     static constexpr bool divides = true;  ///< by the number of cells
 };
 
-struct Range {
-    index_t first;
-    index_t last;  ///< one past
-};
-
 /// One axis of a pool: the cells under each window, in rising order of the windows, and how many of them a mean counts.
 struct PoolAxis {
     enum class Cut : unsigned char {

@@ -47,6 +47,15 @@ struct Slots {
     index_t size() const { return slots() * length; }
 };
 
+/// Where a block of windows finds what it reads: in copied cells, or in x itself.
+template <class T>
+struct Cells {
+    const T* first;          ///< what the first tap of the first window reads
+    const index_t* offsets;  ///< of each tap
+    index_t row;             ///< from window to window: strides
+    index_t column;
+};
+
 /// One image of a group, a block of windows at a time. With lanes over channels a cell holds two vectors of channels, each its own group.
 template <class T>
 struct Stencil {
@@ -70,6 +79,10 @@ struct Stencil {
     index_t y_row;
     index_t y_column;
 
+    index_t* x_offsets = nullptr;  ///< of each tap in x, where windows inside the image read that
+    Range inside_rows{};           ///< these windows
+    Range inside_columns{};
+
     bool cleared;      ///< the padding's zeros are there: one block is the whole image, and they are where they were in the last
     const T** plane;   ///< where each begins in x, or null for zeros
     T* cells;          ///< planes · rows.size() · columns.size() cells
@@ -86,11 +99,7 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
     const index_t cell = s.cell;
     const bool over_channels = cell > 1;
     const index_t pitch = s.columns.size() * cell;
-    // Cells first … last − 1 of a run are of the image, those beside them of its padding.
-    struct Range {
-        index_t first = 0;
-        index_t last = 0;
-    };
+    // The cells of a run that are of the image; those beside them are of its padding.
     const auto inside = [&](index_t slot) {
         Range range;
         if (s.column.input_dilation == 1) {
@@ -135,18 +144,25 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                     }
                     const T* const from = s.plane[plane] + place * s.x_row;
                     const index_t from_line = s.row.stride * s.x_row;
-                    const auto border = [&](T* line, const T* in, index_t begin, index_t end) {
+                    const auto border = [&](index_t begin, index_t end) {
                         for (index_t j = begin; j < end; ++j) {
                             const index_t at = zeros ? -1 : s.column.cell(position + j * s.column.stride);
-                            for (index_t c = 0; c < cell; ++c) {
-                                line[j * cell + c] = at >= 0 && c < s.channels ? in[at * s.x_column + c] : T(0);
+                            const index_t there = at >= 0 ? s.channels : 0;
+                            for (index_t line = 0; line < together; ++line) {
+                                T* const out = to + line * pitch + j * cell;
+                                for (index_t c = 0; c < there; ++c) {
+                                    out[c] = from[line * from_line + at * s.x_column + c];
+                                }
+                                std::fill(out + there, out + cell, T(0));
                             }
                         }
                     };
-                    for (index_t line = 0; !s.cleared && line < together; ++line) {
-                        border(to + line * pitch, from + line * from_line, 0, first);
-                        border(to + line * pitch, from + line * from_line, last, count);
-                        std::fill_n(to + line * pitch + count * cell, (beyond - count) * cell, T(0));
+                    if (!s.cleared) {
+                        border(0, first);
+                        border(last, count);
+                        for (index_t line = 0; line < together && count < beyond; ++line) {
+                            std::fill_n(to + line * pitch + count * cell, (beyond - count) * cell, T(0));
+                        }
                     }
                     const auto copy = [&](index_t begin, index_t end) {
                         if (begin < end) {
@@ -155,14 +171,19 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                         }
                     };
                     if (over_channels) {
-                        for (index_t line = 0; line < together && first < last; ++line) {
-                            T* const out = to + line * pitch + first * cell;
-                            if (s.channels < cell) {
-                                std::fill_n(out, (last - first) * cell, T(0));
-                            }
-                            copy_lines(isa, Lines<T>{last - first, s.channels,
-                                                     from + line * from_line + (position + first * s.column.stride) * s.x_column,
-                                                     s.column.stride * s.x_column, 1, out, cell});
+                        // Line by line or column by column, whichever are longer.
+                        const index_t inside_count = last - first;
+                        const bool by_lines = inside_count >= together;
+                        const index_t x_step = s.column.stride * s.x_column;
+                        const T* const in = from + (position + first * s.column.stride) * s.x_column;
+                        T* const out = to + first * cell;
+                        for (index_t line = 0; line < together && s.channels < cell; ++line) {
+                            std::fill_n(out + line * pitch, inside_count * cell, T(0));
+                        }
+                        for (index_t k = 0; k < (by_lines ? together : inside_count) && inside_count > 0; ++k) {
+                            copy_lines(isa, by_lines
+                                                ? Lines<T>{inside_count, s.channels, in + k * from_line, x_step, 1, out + k * pitch, cell}
+                                                : Lines<T>{together, s.channels, in + k * x_step, from_line, 1, out + k * cell, pitch});
                         }
                     } else if (pairs) {
                         copy(first, both.first);

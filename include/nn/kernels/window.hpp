@@ -8,6 +8,14 @@
 
 namespace nn::inline NN_ABI::kernels {
 
+/// Of windows or of cells.
+struct Range {
+    index_t first = 0;
+    index_t last = 0;  ///< one past
+
+    bool contains(const Range& other) const { return first <= other.first && other.last <= last; }
+};
+
 /// One axis of a sliding window: tap k of window o reads position s·o + d·k − p₀ of the input, whose cells lie `input_dilation` apart.
 struct WindowAxis {
     index_t input = 1;   ///< L, cells
@@ -46,6 +54,16 @@ struct WindowAxis {
     /// Whether windows first … first + count − 1 read cells of the input alone at `tap`, `stride` apart.
     bool inside(index_t first, index_t count, index_t tap) const {
         return input_dilation == 1 && position(first, tap) >= 0 && position(first + count - 1, tap) < input;
+    }
+
+    /// The windows that read cells of the input alone.
+    Range inside() const {
+        if (input_dilation != 1) {
+            return {};
+        }
+        const index_t first = before > 0 ? divide_up(before, stride) : 0;
+        const index_t room = input - span() + before;
+        return {first, room < 0 ? first : std::max(std::min(room / stride + 1, output), first)};
     }
 
     /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops
