@@ -208,7 +208,7 @@ NN_INLINE void for_columns(T* row, const Spacing& column, index_t first, index_t
     }
 }
 
-/// `Vectors` vectors of columns from `column` on; where there are fewer panels, the last one again. What is not a whole tile of neighbours
+/// `Vectors` vectors of columns from `column` on; where there are fewer panels, the last one again. What is not whole vectors of neighbours
 /// in C goes through `spill`.
 template <class Target, index_t Rows, index_t Vectors, class T>
 NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, TileRows<T, Rows>& lines) {
@@ -218,8 +218,14 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
     constexpr index_t panel_width = tile_on<T, Target>().columns;
 
     const index_t columns = std::min(width, lines.last - column);
-    const bool whole = lines.count == Rows && columns == width && p.column.offsets == nullptr && p.column.stride == 1;
+    const bool dense = p.column.offsets == nullptr && p.column.stride == 1;
+    const bool whole = dense && lines.count == Rows && columns == width;
+    // Columns that go straight to C although the tile is not whole, in forms of few rows: others have no registers left for the question.
+    const index_t direct = Vectors > 3 && dense ? columns / lanes * lanes : 0;
     alignas(64) T spill[static_cast<std::size_t>(Rows * width)];
+    const auto target = [&](index_t r, index_t j) NN_INLINE_LAMBDA {
+        return Vectors > 3 && r < lines.count && j < direct ? lines.c[r] + column + j : spill + r * width + j;
+    };
 
     V sum[Rows][Vectors];
     const auto each = [&](const auto& f) NN_INLINE_LAMBDA {
@@ -249,10 +255,10 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
         std::fill_n(spill, Rows * width, T(0));
         for (index_t r = 0; r < lines.count; ++r) {
             T* const to = spill + r * width;
-            for_columns(lines.c[r], p.column, column, column + columns,
+            for_columns(lines.c[r], p.column, column + direct, column + columns,
                         [&](const T& element, index_t j) NN_INLINE_LAMBDA { to[j - column] = element; });
         }
-        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, spill + r * width + j); });
+        each([&](V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::load(s, target(r, j)); });
     }
 
     constexpr index_t together = Vectors % 2 == 0 ? 2 : 1;  // vectors of the same panel
@@ -296,10 +302,10 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
         each([&](const V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::store(s, lines.c[r] + column + j); });
         return;
     }
-    each([&](const V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::store(s, spill + r * width + j); });
-    for (index_t r = 0; r < lines.count; ++r) {
+    each([&](const V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::store(s, target(r, j)); });
+    for (index_t r = 0; r < lines.count && direct < columns; ++r) {
         const T* const from = spill + r * width;
-        for_columns(lines.c[r], p.column, column, column + columns,
+        for_columns(lines.c[r], p.column, column + direct, column + columns,
                     [&](T& element, index_t j) NN_INLINE_LAMBDA { element = from[j - column]; });
     }
 }
