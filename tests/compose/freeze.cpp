@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <nn/compose/freeze.hpp>
 
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -223,21 +224,24 @@ TEMPLATE_TEST_CASE("freeze: channels that lie side by side between layers change
     const Sequential net(inverted<T>(random, 5, 20, 24, 1), Residual(inverted<T>(random, 24, 35, 24, 1)), relu, Dropout({.rate = 0.5}),
                          Residual(inverted<T>(random, 24, 18, 11, 2), shortcut), sigmoid, strided, corner,
                          Residual(inverted<T>(random, 6, 9, 6, 1)), GlobalAvgPool2d());
-    const auto frozen = freeze(net, {.algorithm = ConvAlgorithm::exact, .input_shape = {2, 5, 14, 13}});
-    CHECK(frozen.template get<0>().writes_channels_last());
-    CHECK(frozen.template get<1>().writes_channels_last());
-    CHECK(frozen.template get<2>().writes_channels_last());
-    for (const Shape<4>& shape : {Shape<4>{2, 5, 14, 13}, Shape<4>{1, 5, 5, 3}, Shape<4>{3, 5, 40, 33}, Shape<4>{17, 5, 1, 1}}) {
-        const auto x = random_tensor<T, 4>(random, shape);
-        const auto expected = net(x);
-        CAPTURE(shape[2]);
-        CHECK(identical(frozen(x), expected));
-        auto y = make_tensor<T, 2>({shape[0], 6});
-        Workspace workspace;
-        frozen.forward_into(x, y, workspace);
-        CHECK(identical(y, expected));
-        const xt::xarray<T> dynamic = x;  // whose results between layers are containers
-        CHECK(identical(frozen(dynamic), expected));
+    const std::array both{freeze(net, {.algorithm = ConvAlgorithm::exact, .input_shape = {2, 5, 14, 13}}),
+                          freeze(net, {.algorithm = ConvAlgorithm::exact})};
+    for (const auto& frozen : both) {
+        CHECK(frozen.template get<0>().writes_channels_last());
+        CHECK(frozen.template get<1>().writes_channels_last());
+        CHECK(frozen.template get<2>().writes_channels_last());
+        for (const Shape<4>& shape : {Shape<4>{2, 5, 14, 13}, Shape<4>{1, 5, 5, 3}, Shape<4>{3, 5, 40, 33}, Shape<4>{17, 5, 1, 1}}) {
+            const auto x = random_tensor<T, 4>(random, shape);
+            const auto expected = net(x);
+            CAPTURE(&frozen == &both[0], shape[2]);
+            CHECK(identical(frozen(x), expected));
+            auto y = make_tensor<T, 2>({shape[0], 6});
+            Workspace workspace;
+            frozen.forward_into(x, y, workspace);
+            CHECK(identical(y, expected));
+            const xt::xarray<T> dynamic = x;  // whose results between layers are containers
+            CHECK(identical(frozen(dynamic), expected));
+        }
     }
 }
 
