@@ -245,6 +245,22 @@ TEMPLATE_TEST_CASE("freeze: channels that lie side by side between layers change
     }
 }
 
+TEMPLATE_TEST_CASE("freeze: channels that lie side by side behind a stem change no bit", "[freeze]", float, double) {
+    using T = TestType;
+    Random random(23);
+    const auto stem =
+        filled(random, Conv2d<T>({.in_channels = 3, .out_channels = 33, .kernel_size = 3, .stride = 2, .padding = 1}, no_init));
+    const Sequential net(stem, nn::relu6, inverted<T>(random, 33, 16, 7, 2));
+    for (const auto& frozen : {freeze(net, {.algorithm = ConvAlgorithm::exact, .input_shape = {1, 3, 40, 30}}),
+                               freeze(net, {.algorithm = ConvAlgorithm::exact})}) {
+        CHECK(frozen.template get<0>().writes_channels_last());
+        for (const Shape<4>& shape : {Shape<4>{1, 3, 40, 30}, Shape<4>{2, 3, 1, 2}}) {
+            const auto x = random_tensor<T, 4>(random, shape);
+            CHECK(identical(frozen(x), net(x)));
+        }
+    }
+}
+
 TEST_CASE("freeze: channels lie side by side where that is faster, and not before a layer that would have to gather them", "[freeze]") {
     Random random(22);
     const auto first = [&](const auto& block, const auto& next, index_t length) {
@@ -268,6 +284,11 @@ TEST_CASE("freeze: channels lie side by side where that is faster, and not befor
     CHECK(!first(pointwise, conv(3, 4), 28));
     CHECK(!first(pointwise, nn::MaxPool<2>({.window = 2}), 28));
     CHECK(!first(conv(3, 16), pointwise, 28));  // x lies as it came
+    const auto stem = [&](index_t outputs) {
+        return filled(random, Conv2d<float>({.in_channels = 16, .out_channels = outputs, .kernel_size = 3, .stride = 2}, no_init));
+    };
+    CHECK(first(stem(32), filled(random, Conv2d<float>({.in_channels = 32, .out_channels = 16, .kernel_size = 1}, no_init)), 28));
+    CHECK(!first(stem(31), filled(random, Conv2d<float>({.in_channels = 31, .out_channels = 16, .kernel_size = 1}, no_init)), 28));
     // What a Residual adds lies alike.
     const auto main = filled(random, Conv2d<float>({.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = 1}, no_init));
     const auto sum = [&](const auto& residual) {
