@@ -90,6 +90,14 @@ TEST_CASE("window: extents and the tap of a window follow from the walk") {
                             ++windows;
                         }
                         REQUIRE(axis.output == windows);
+                        const kernels::Range all_inside = axis.inside();
+                        for (index_t window = 0; window < windows; ++window) {
+                            bool inside = true;
+                            for (index_t tap = 0; tap < kernel; ++tap) {
+                                inside = inside && axis.cell(axis.position(window, tap)) >= 0;
+                            }
+                            REQUIRE(all_inside.contains({window, window + 1}) == inside);
+                        }
                         for (index_t tap = 0; tap < kernel; ++tap) {
                             for (index_t first = 0; first < windows; ++first) {
                                 for (index_t count = 1; first + count <= windows; ++count) {
@@ -130,6 +138,7 @@ TEST_CASE("window: extents past every index saturate and fit nowhere") {
                         CAPTURE(length, kernel, dilation, spread, pad.before, pad.after);
                         if (axis.place(pad)) {
                             CHECK(axis.output >= 0);
+                            CHECK(axis.inside().first <= axis.inside().last);
                         }
                     }
                 }

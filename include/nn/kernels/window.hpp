@@ -62,8 +62,8 @@ struct WindowAxis {
             return {};
         }
         const index_t first = before > 0 ? divide_up(before, stride) : 0;
-        const index_t room = input - span() + before;
-        return {first, room < 0 ? first : std::max(std::min(room / stride + 1, output), first)};
+        const index_t room = saturating_add(input - span(), before);
+        return {first, room < 0 ? first : std::max(std::min(saturating_add(room / stride, 1), output), first)};
     }
 
     /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops
