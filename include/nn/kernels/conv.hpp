@@ -133,6 +133,11 @@ private:
             product.start = Start::column_bias;
             product.bias = bias + first_output;
         }
+        // 1 × 1 convolutions fetch the weights of what comes next meanwhile, unless there are so many rows that waiting for them takes no
+        // time: 5 % of MobileNetV2.
+        const Tile tile = tile_of<T>(weight.isa);
+        const index_t row_tiles = divide_up(windows, tile.rows);
+        product.ahead_step = row_tiles > tile.columns ? 0 : divide_up(tile.columns, row_tiles);
         weight.depth.each([&](index_t channel, index_t channels) {
             product.a = rows + channel * channel_step;
             multiply_block(product, group, output, channel, channels);
@@ -154,10 +159,12 @@ private:
     /// Adds what a block of the depth makes.
     void multiply_block(Product<T>& product, index_t group, index_t output, index_t channel, index_t channels) const {
         product.depth = channels * weight.depth.taps;
-        const T* const panel = weight.block(group, channel) + output * product.depth;
-        (weight.rows == Rows::outputs ? product.a : product.b) = panel;
-        product.ahead = product.b;
-        product.bounds = channel + channels == weight.depth.channels ? finish.bounds : nullptr;
+        (weight.rows == Rows::outputs ? product.a : product.b) = weight.panel(group, output, channel);
+        const index_t next = channel + channels;
+        const bool last = next == weight.depth.channels;
+        product.ahead =
+            last ? weight.panel(group, std::min(output + product.columns, weight.outputs - 1), 0) : weight.panel(group, output, next);
+        product.bounds = last ? finish.bounds : nullptr;
         multiply(weight.isa, product);
         product.start = Start::c;
     }

@@ -157,7 +157,7 @@ struct Product {
     const Bounds<T>* bounds = nullptr;  ///< of what C is set to, or none
     Spacing a_rows{.stride = 0};        ///< where the rows of an A that is not packed begin,
     Spacing a_columns{};                ///< and the elements of each
-    const T* ahead = b;                 ///< what is to be fetched meanwhile,
+    const T* ahead = b;                 ///< what is to be fetched meanwhile if the elements of a row are a step apart,
     index_t ahead_step = 0;             ///< so many elements further for each of the depth of each tile
 
     T& at(index_t i, index_t j) const { return c[row[i] + column[j]]; }

@@ -79,9 +79,11 @@ struct PackedConv {
     index_t size() const {
         return saturating_multiply(groups, packed_size(outputs, saturating_multiply(depth.channels, depth.taps), output_width()));
     }
-    /// The panels of a group, from a channel at which a block begins.
-    const T* block(index_t group, index_t channel) const {
-        return panels + divide_up(outputs, output_width()) * output_width() * (group * depth.channels + channel) * depth.taps;
+    /// The panels of a group from an output and a channel on, at which a panel and a block begin.
+    const T* panel(index_t group, index_t output, index_t channel) const {
+        const index_t padded = divide_up(outputs, output_width()) * output_width();
+        const index_t channels = std::min(depth.at_once(), depth.channels - channel);
+        return panels + (padded * (group * depth.channels + channel) + output * channels) * depth.taps;
     }
 };
 
