@@ -356,10 +356,10 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 ///
 /// A BatchNorm is folded into the convolution or linear layer before it, weights are packed for this machine, functions of one element are
 /// applied as results are stored, and Dropout goes, within and across Sequential and ConvNormActivation, whose layers become one
-/// Sequential. Results between 1 × 1 and depthwise convolutions have their channels side by side: the bits are the same. With
-/// `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it. Layers that carry their
-/// state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for `frozen(options)` or
-/// `frozen(options, state)`, and is copied if it has neither.
+/// Sequential. What goes into 1 × 1 and depthwise convolutions has its channels side by side where the layer before can write it so: the
+/// bits are the same. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it.
+/// Layers that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for
+/// `frozen(options)` or `frozen(options, state)`, and is copied if it has neither.
 ///
 /// Errors  std::invalid_argument for layers that do not fit one another; those of the layers.
 /// Cost    one pass over the weights.

@@ -224,7 +224,7 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
     const index_t direct = Vectors > 3 && dense ? columns / lanes * lanes : 0;
     alignas(64) T spill[static_cast<std::size_t>(Rows * width)];
     const auto target = [&](index_t r, index_t j) NN_INLINE_LAMBDA {
-        return Vectors > 3 && r < lines.count && j < direct ? lines.c[r] + column + j : spill + r * width + j;
+        return r < lines.count && j < direct ? lines.c[r] + column + j : spill + r * width + j;
     };
 
     V sum[Rows][Vectors];

@@ -140,9 +140,12 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, const Cells<T>&
 /// All windows of rows first_row … last_row − 1.
 template <class Target, bool Channels, class T>
 NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
+    const bool direct = s.x_offsets != nullptr;
+    const Range inside_rows = direct ? s.row.inside() : Range{};
+    const Range inside_columns = direct ? s.column.inside() : Range{};
     for (index_t row = s.first_row; row < s.last_row; row += s.block_rows) {
         const index_t rows = std::min(s.block_rows, s.last_row - row);
-        const Range inside = s.x_offsets != nullptr && s.inside_rows.contains({row, row + rows}) ? s.inside_columns : Range{};
+        const Range inside = inside_rows.contains({row, row + rows}) ? inside_columns : Range{};
         index_t columns = 0;
         for (index_t column = 0; column < s.column.output; column += columns) {
             Cells<T> cells{s.cells, s.offsets, s.columns.size() * s.cell, s.cell};
@@ -300,15 +303,13 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         }
     }
     const bool nowhere = element_count(x.item()) == 0;
-    all.inside_rows = all.row.inside();
-    all.inside_columns = all.column.inside();
-    index_t* const x_offsets = frame.template take<index_t>(all.depth);
     const bool direct = over_channels && all.planes == 1;
+    index_t* const x_offsets = frame.template take<index_t>(direct ? all.depth : 0);
     for (index_t tap = 0; direct && tap < all.depth; ++tap) {
         x_offsets[tap] =
             tap / all.column.kernel * all.row.dilation * all.x_row + tap % all.column.kernel * all.column.dilation * all.x_column;
     }
-    const bool copies = !direct || !all.inside_rows.contains({0, all.row.output});
+    const bool copies = !direct || !all.row.inside().contains({0, all.row.output});
     all.cleared = N < 3 && !nowhere && copies && all.row.mode == PaddingMode::zeros && all.column.mode == PaddingMode::zeros &&
                   all.column.input_dilation == 1 && all.block_rows == all.row.output && all.block_columns == all.column.output;
     if (all.cleared) {

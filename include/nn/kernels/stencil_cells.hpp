@@ -80,8 +80,6 @@ struct Stencil {
     index_t y_column;
 
     index_t* x_offsets = nullptr;  ///< of each tap in x, where windows inside the image read that
-    Range inside_rows{};           ///< these windows
-    Range inside_columns{};
 
     bool cleared;      ///< the padding's zeros are there: one block is the whole image, and they are where they were in the last
     const T** plane;   ///< where each begins in x, or null for zeros
