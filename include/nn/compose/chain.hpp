@@ -169,7 +169,34 @@ void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<
 
 template <std::size_t I = 0, class Layers, class States, class X, class Y, class C>
 void call_chain_into(const Layers& layers, const States& states, const X& x, Y& y, Workspace& workspace, const C& context,
-                     std::array<std::byte*, 2> buffers = {}) {
+                     std::array<std::byte*, 2> buffers = {});
+
+/// The layers from `Next` on, of what `layer` makes of x, into y. Its result is `V` in a buffer, if there is more than one layer.
+template <std::size_t Next, class V, class Layers, class States, class L, class S, class X, class Y, class C>
+void call_then(const Layers& layers, const States& states, const L& layer, S& state, const X& x, Y& y, Workspace& workspace,
+               const C& context, std::array<std::byte*, 2> buffers) {
+    if constexpr (Next == std::tuple_size_v<Layers>) {
+        call_into(layer, x, state, y, workspace, context);
+    } else {
+        const auto shape = layer.output_shape(extents_of(x));
+        V between{static_cast<element_of<V>*>(static_cast<void*>(buffers[(Next - 1) % 2])), shape, result_strides(layer, x, shape)};
+        call_into(layer, x, state, between, workspace, context);
+        call_chain_into<Next>(layers, states, between, y, workspace, context, buffers);
+    }
+}
+
+/// Whether three layers from I on may be one for x: there is a `together` for them.
+template <std::size_t I, class X, class Layers>
+inline constexpr bool has_together = false;
+template <std::size_t I, class X, class Layers>
+    requires(I + 3 <= std::tuple_size_v<Layers> && requires(const Layers& layers, const X& x, const ExecutorRef& executor) {
+        together(std::get<I>(layers), std::get<I + 1>(layers), std::get<I + 2>(layers), extents_of(x), executor);
+    })
+inline constexpr bool has_together<I, X, Layers> = true;
+
+template <std::size_t I, class Layers, class States, class X, class Y, class C>
+void call_chain_into(const Layers& layers, const States& states, const X& x, Y& y, Workspace& workspace, const C& context,
+                     std::array<std::byte*, 2> buffers) {
     if constexpr (std::tuple_size_v<Layers> == 0) {
         identity.forward_into(x, y, workspace);
     } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
@@ -189,10 +216,14 @@ void call_chain_into(const Layers& layers, const States& states, const X& x, Y& 
             std::byte* const odd = frame.template take<std::byte>(bytes[1]);
             call_chain_into<I>(layers, states, x, y, workspace, context, {even, odd});
         } else {
-            const auto shape = layer.output_shape(extents_of(x));
-            V between{static_cast<element_of<V>*>(static_cast<void*>(buffers[I % 2])), shape, result_strides(layer, x, shape)};
-            call_into(layer, x, state, between, workspace, context);
-            call_chain_into<I + 1>(layers, states, between, y, workspace, context, buffers);
+            if constexpr (has_together<I, X, Layers>) {
+                if (const auto three =
+                        together(layer, std::get<I + 1>(layers), std::get<I + 2>(layers), extents_of(x), workspace.executor())) {
+                    call_then<I + 3, V>(layers, states, *three, no_state, x, y, workspace, context, buffers);
+                    return;
+                }
+            }
+            call_then<I + 1, V>(layers, states, layer, state, x, y, workspace, context, buffers);
         }
     }
 }

@@ -18,6 +18,7 @@
 #include <nn/layers/activations.hpp>
 #include <nn/layers/batch_norm.hpp>
 #include <nn/layers/conv.hpp>
+#include <nn/layers/conv_bands.hpp>  // detail::together
 #include <nn/layers/conv_transpose.hpp>
 #include <nn/layers/dropout.hpp>
 #include <nn/layers/linear.hpp>

@@ -20,7 +20,11 @@ void convolve_whole(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, con
                     Workspace& workspace, const Finish<T>& finish = {}) {
     if constexpr (simd::available<T>) {
         if (weight.dense() != nullptr && stencil_lanes(plan, x, y) != Lanes::none) {
-            stencil(simd::machine(), plan, x, weight.dense(), bias, y, workspace, finish);
+            const T* by_channels = nullptr;
+            if constexpr (requires { weight.by_channels(); }) {
+                by_channels = weight.by_channels();
+            }
+            stencil(simd::machine(), plan, x, weight.dense(), bias, y, workspace, finish, by_channels);
             return;
         }
     }
@@ -40,6 +44,7 @@ void convolve_whole(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, con
 /// forms that the kernels take, asked for when they are needed:
 ///
 ///     dense()                  (O, C/G · ΠK), row-major, or null where no stencil is wanted; class by class of its taps
+///     by_channels()            the same as `pack_channels` makes it, or null; `Weight` need not have it
 ///     winograd(plan, items)    the same as a WinogradWeight, or null where that is not wanted; `Weight` need not have it
 ///     panels()                 the same as a PackedConv, class by class too
 template <class T, std::size_t N, class Weight>

@@ -143,9 +143,20 @@ NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
     const bool direct = s.x_offsets != nullptr;
     const Range inside_rows = direct ? s.row.inside() : Range{};
     const Range inside_columns = direct ? s.column.inside() : Range{};
-    for (index_t row = s.first_row; row < s.last_row; row += s.block_rows) {
-        const index_t rows = std::min(s.block_rows, s.last_row - row);
-        const Range inside = inside_rows.contains({row, row + rows}) ? inside_columns : Range{};
+    // With lanes over channels columns may as well be rows: several windows at a time are those of the longer side.
+    Stencil<T> turned = s;
+    if constexpr (Channels) {
+        std::swap(turned.y_row, turned.y_column);
+    }
+    index_t rows = 0;
+    for (index_t row = s.first_row; row < s.last_row; row += rows) {
+        const bool inside_row = inside_rows.first <= row && row < inside_rows.last;
+        rows = (inside_row ? inside_rows.last : row < inside_rows.first ? inside_rows.first : s.last_row) - row;
+        rows = std::min(rows, s.last_row - row);
+        const Range inside = inside_row ? inside_columns : Range{};
+        // Where cells are copied, as many windows as there is room for.
+        const bool copies = inside.first > 0 || inside.last < s.column.output;
+        rows = copies ? std::min(rows, s.block_rows) : rows;
         index_t columns = 0;
         for (index_t column = 0; column < s.column.output; column += columns) {
             Cells<T> cells{s.cells, s.offsets, s.columns.size() * s.cell, s.cell};
@@ -158,6 +169,13 @@ NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
                 gather(isa, s, row, rows, column, columns);
             }
             T* y = s.y + row * s.y_row + column * s.y_column;
+            const bool turn = Channels && columns > rows;
+            const Stencil<T>& by = turn ? turned : s;
+            const index_t high = turn ? columns : rows;
+            const index_t wide = turn ? rows : columns;
+            if (turn) {
+                std::swap(cells.row, cells.column);
+            }
             index_t output = 0;
             if constexpr (!Channels && !Target::few_forms) {
                 for (; output + 4 <= s.outputs; output += 4, y += 4 * s.y_output) {
@@ -166,15 +184,15 @@ NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
             }
             for (; output < s.outputs; ++output, y += s.y_output) {
                 if constexpr (!Target::few_forms) {
-                    if (rows >= 7 && divide_up(rows, 7) * 7 <= divide_up(rows, 4) * 4) {
-                        stencil_rows<Target, Channels, 1, 7>(s, output, cells, rows, columns, y);
+                    if (high >= 7 && divide_up(high, 7) * 7 <= divide_up(high, 4) * 4) {
+                        stencil_rows<Target, Channels, 1, 7>(by, output, cells, high, wide, y);
                         continue;
-                    } else if (rows >= 4) {
-                        stencil_rows<Target, Channels, 1, 4>(s, output, cells, rows, columns, y);
+                    } else if (high >= 4) {
+                        stencil_rows<Target, Channels, 1, 4>(by, output, cells, high, wide, y);
                         continue;
                     }
                 }
-                stencil_rows<Target, Channels, 1, 1>(s, output, cells, rows, columns, y);
+                stencil_rows<Target, Channels, 1, 1>(by, output, cells, high, wide, y);
             }
         }
     }
@@ -242,11 +260,23 @@ Lanes stencil_lanes(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, con
     return rows ? Lanes::windows : Lanes::none;
 }
 
-/// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can. Scratch is, for each worker, 24 KiB, or
-/// what a few vectors of windows read, and two indices for each tap; over channels also the weights of a vector of them.
+/// Elements of the weight of a depthwise convolution that is packed for lanes over channels: as lines of a panel.
+template <class T>
+index_t channel_panels_size(simd::Isa isa, index_t channels, index_t taps) {
+    return packed_size(channels, taps, tile_of<T>(isa).columns);
+}
+/// Packs such a weight (C, ΠK).
+template <class T>
+void pack_channels(simd::Isa isa, index_t channels, index_t taps, const T* weight, T* out) {
+    pack(isa, tile_of<T>(isa).columns, contiguous(weight, Shape<2>{channels, taps}), out);
+}
+
+/// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can; `by_channels` is what
+/// `pack_channels` made of it, or null. Scratch is, for each worker, 24 KiB, or what a few vectors of windows read, and two indices for
+/// each tap; over channels the weight too, if it came unpacked.
 template <class T, std::size_t N>
 void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const T* weight, const T* bias,
-             const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}) {
+             const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}, const T* by_channels = nullptr) {
     const bool over_channels = stencil_lanes(plan, x, y) == Lanes::channels;
     constexpr std::size_t outer = N > 2 ? N - 2 : 0;
     const index_t channels = x.item()[0] / plan.groups;
@@ -290,9 +320,13 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
     const index_t pitch = all.columns.size() * all.cell;
     const index_t cells = all.planes * all.rows.size() * pitch;
     const index_t starts = std::max(all.outputs, index_t{2}) * all.lanes;
-    const index_t factors = over_channels ? all.depth * all.cell : 0;
+    if (over_channels && by_channels == nullptr) {
+        T* const packed = frame.template take<T>(channel_panels_size<T>(isa, plan.groups, all.depth));
+        pack_channels(isa, plan.groups, all.depth, weight, packed);
+        by_channels = packed;
+    }
     const T** const all_planes = frame.template take<const T*>(workers * all.planes);
-    T* const all_cells = frame.template take<T>(workers * (cells + starts + factors));
+    T* const all_cells = frame.template take<T>(workers * (cells + starts));
     all.offsets = frame.template take<index_t>(all.depth);
     index_t* offset = all.offsets;
     for (index_t plane = 0; plane < all.planes; ++plane) {
@@ -309,17 +343,16 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         x_offsets[tap] =
             tap / all.column.kernel * all.row.dilation * all.x_row + tap % all.column.kernel * all.column.dilation * all.x_column;
     }
-    const bool copies = !direct || !all.row.inside().contains({0, all.row.output});
-    all.cleared = N < 3 && !nowhere && copies && all.row.mode == PaddingMode::zeros && all.column.mode == PaddingMode::zeros &&
+    all.cleared = N < 3 && !nowhere && !direct && all.row.mode == PaddingMode::zeros && all.column.mode == PaddingMode::zeros &&
                   all.column.input_dilation == 1 && all.block_rows == all.row.output && all.block_columns == all.column.output;
     if (all.cleared) {
-        std::fill_n(all_cells, workers * (cells + starts + factors), T(0));
+        std::fill_n(all_cells, workers * (cells + starts), T(0));
     }
 
     executor.for_each(images * parts, [&](index_t task, index_t worker) {
         detail::Stencil<T> s = all;
         s.plane = all_planes + worker * all.planes;
-        s.cells = all_cells + worker * (cells + starts + factors);
+        s.cells = all_cells + worker * (cells + starts);
         T* const start = s.cells + cells;
         s.start = start;
         s.first_row = task % parts * blocks / parts * s.block_rows;
@@ -333,17 +366,12 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         const index_t group = rest / y.count() * groups_at_once;
         const index_t first = group * s.outputs;
         s.channels = std::min(groups_at_once, plan.groups - group);
-        s.weight = weight + first * s.depth;
-        if (over_channels) {  // the weights and biases of groups side by side
-            T* const factor = start + starts;
-            std::fill_n(start, starts + factors, T(0));
-            for (index_t lane = 0; lane < s.channels; ++lane) {
-                for (index_t tap = 0; tap < s.depth; ++tap) {
-                    factor[tap * s.cell + lane] = s.weight[lane * s.depth + tap];
-                }
-                start[lane] = bias != nullptr ? bias[first + lane] : T(0);
+        s.weight = (over_channels ? by_channels : weight) + first * s.depth;
+        if (over_channels) {
+            std::fill_n(start, starts, T(0));
+            for (index_t lane = 0; lane < s.channels && bias != nullptr; ++lane) {
+                start[lane] = bias[first + lane];
             }
-            s.weight = factor;
         } else {
             for (index_t output = 0; output < s.outputs; ++output) {
                 std::fill_n(start + output * s.lanes, s.lanes, bias != nullptr ? bias[first + output] : T(0));

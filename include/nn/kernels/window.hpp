@@ -13,6 +13,12 @@ struct Range {
     index_t first = 0;
     index_t last = 0;  ///< one past
 
+    index_t size() const { return last - first; }
+    /// What this and `other` have in common, or nothing.
+    Range in(const Range& other) const {
+        const index_t begin = std::clamp(first, other.first, other.last);
+        return {begin, std::clamp(last, begin, other.last)};
+    }
     bool contains(const Range& other) const { return first <= other.first && other.last <= last; }
 };
 
@@ -64,6 +70,17 @@ struct WindowAxis {
         const index_t first = before > 0 ? divide_up(before, stride) : 0;
         const index_t room = saturating_add(input - span(), before);
         return {first, room < 0 ? first : std::max(std::min(saturating_add(room / stride, 1), output), first)};
+    }
+
+    /// The positions that some windows read from the first to the last, in the padding too; of an axis without zeros between cells.
+    Range reads(const Range& windows) const { return {position(windows.first, 0), position(windows.last - 1, kernel - 1) + 1}; }
+    /// Some windows as an axis of their own, over an input that holds these positions alone.
+    WindowAxis part(const Range& windows, const Range& positions) const {
+        WindowAxis axis = *this;
+        axis.input = positions.size();
+        axis.output = windows.size();
+        axis.before = before - stride * windows.first + positions.first;
+        return axis;
     }
 
     /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops

@@ -67,6 +67,10 @@ public:
         }
         if (winograd_.empty() && classes.some_few(channels, outputs)) {
             dense_.assign(weight, weight + taken.weight.size());
+            if (channels == 1 && outputs == 1 && classes.one()) {
+                by_channels_.resize(static_cast<std::size_t>(kernels::channel_panels_size<T>(isa_, options.groups, depth)));
+                kernels::pack_channels(isa_, options.groups, depth, weight, by_channels_.data());
+            }
         }
         if (winograd_.empty() || freeze.input_shape.empty()) {
             panels_.resize(static_cast<std::size_t>(packing_.size()));
@@ -80,10 +84,16 @@ public:
     }
 
     /// Of its arrays.
-    std::size_t size_in_bytes() const { return (dense_.size() + winograd_.size() + panels_.size() + bias_.size()) * sizeof(T); }
+    std::size_t size_in_bytes() const {
+        return (dense_.size() + by_channels_.size() + winograd_.size() + panels_.size() + bias_.size()) * sizeof(T);
+    }
 
     /// Whether results between two layers have the channels side by side, though the layout says otherwise.
     bool writes_channels_last() const { return output_last_; }
+    template <std::size_t R>
+    Shape<R> result_strides(const Shape<R>& y) const {
+        return output_last_ ? with_innermost(R - N - 1, y) : row_major(y);
+    }
     /// Whether x may as well have its channels so.
     static bool likes_channels_last(const Options& options, const FreezeOptions& freeze) {
         if constexpr (std::is_same_v<Options, ConvOptions<N>>) {
@@ -94,14 +104,25 @@ public:
         }
     }
 
+    /// Whether an element's bits are the same wherever rows are cut.
+    bool may_be_cut() const { return !tile_; }
+
     std::string_view who() const { return who_; }
+    const Options& options() const { return options_; }
     Shape<N + 1> item(const Batch<const T, N + 1>& x) const { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); }
     void run(const Batch<const T, N + 1>& x, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) const {
         const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
-        ops::run_conv(who_, options_, plan, x, weight(), bias_.empty() ? nullptr : bias_.data(), finish, y, workspace);
+        ops::run_conv(who_, options_, plan, x, weight(), bias(), finish, y, workspace);
+    }
+    /// Some rows of it, of items that are checked and lie as (C, L₁ … L_N).
+    void run_rows(const kernels::ConvPlan<N>& plan, const View<const T, N + 1>& x, const kernels::Finish<T>& finish,
+                  const View<T, N + 1>& y, Workspace& workspace) const {
+        kernels::convolve(plan, Batch<const T, N + 1>(x), weight(), bias(), Batch<T, N + 1>(y), workspace, finish);
     }
 
 private:
+    const T* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
+
     static constexpr bool may_be_winograd = std::is_same_v<Options, ConvOptions<2>> && std::is_same_v<T, float>;
 
     static bool fits_winograd([[maybe_unused]] const Options& options, [[maybe_unused]] const FreezeOptions& freeze) {
@@ -146,6 +167,7 @@ private:
         std::optional<kernels::WinogradWeight<T>> transformed{};
 
         const T* dense() const { return conv.dense_.empty() ? nullptr : conv.dense_.data(); }
+        const T* by_channels() const { return conv.by_channels_.empty() ? nullptr : conv.by_channels_.data(); }
         const kernels::WinogradWeight<T>* winograd(const kernels::ConvPlan<2>& plan, index_t items) const requires may_be_winograd {
             const bool pays = transformed && (conv.panels_.empty() || fastest_tile(conv.options_, plan, items) == transformed->tile);
             return pays ? &*transformed : nullptr;
@@ -173,9 +195,19 @@ private:
     bool output_last_ = false;
     kernels::PackedConv<T> packing_;  // of panels_
     AlignedVector<T> dense_;          // where the convolution may be a stencil
+    AlignedVector<T> by_channels_;    // the same, where it is depthwise
     AlignedVector<T> winograd_;       // of tile_
     AlignedVector<T> panels_;
     AlignedVector<T> bias_;
+};
+
+/// A frozen convolution by reference.
+template <std::floating_point T, std::size_t N, class Options>
+struct ConvStage {
+    const FrozenConvCore<T, N, Options>* conv;
+    kernels::Finish<T> finish;
+
+    const Options& options() const { return conv->options(); }
 };
 
 }  // namespace detail
@@ -208,7 +240,7 @@ public:
     /// The strides in which it would have a result of this shape between two layers.
     template <std::size_t R>
     Shape<R> result_strides(const Shape<R>& y) const {
-        return writes_channels_last() ? with_innermost(R - N - 1, y) : row_major(y);
+        return core_.result_strides(y);
     }
 
     /// Whether these have the channels side by side, though the layout says otherwise.
@@ -217,6 +249,9 @@ public:
     static bool likes_channels_last(const Options& options, const FreezeOptions& freeze) {
         return Core::likes_channels_last(options, freeze);
     }
+
+    /// What it does, whatever its function: for who runs several.
+    detail::ConvStage<T, N, Options> stage() const { return {&core_, kernels::finish_with<T>(function_)}; }
 
 private:
     friend detail::Stateless<FrozenConv, T, N + 1>;
