@@ -2,7 +2,9 @@
 
 #include <nn/layers/conv_bands.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include <nn/compose/freeze.hpp>
 #include <nn/nn.hpp>
@@ -76,8 +78,14 @@ TEST_CASE("conv_bands: in place the whole of x is read first", "[conv_bands]") {
     const auto y = net(x);
     CHECK(run_together(frozen, extents_of(x)));
     Workspace workspace;
+    std::vector<float> memory(x.size() + 1000);
+    std::copy(x.begin(), x.end(), memory.begin());
+    const View<const float, 4> from{memory.data(), {2, 3, 50, 50}, {7500, 2500, 50, 1}};
+    // The same place, and one in which the first item of y lies on the second of x.
     frozen.forward_into(x, x, workspace);
     CHECK(identical(x, y));
+    frozen.forward_into(from, View<float, 4>{memory.data() + 1000, {2, 3, 50, 50}, {7500, 2500, 50, 1}}, workspace);
+    CHECK(std::equal(y.begin(), y.end(), memory.begin() + 1000));
 }
 
 TEST_CASE("conv_bands: only where rows fit in the cache, with zeros beside them, and on one thread", "[conv_bands]") {
