@@ -3,6 +3,12 @@
 
 // Every layer of nn. What needs more than Eigen and xtensor is included by itself: <nn/io/safetensors.hpp>.
 
+// <windows.h> defines macros of these names; they are back at the end.
+#pragma push_macro("min")
+#pragma push_macro("max")
+#undef min
+#undef max
+
 #include <nn/compose/bidirectional.hpp>
 #include <nn/compose/conv_norm_activation.hpp>
 #include <nn/compose/freeze.hpp>
@@ -27,3 +33,6 @@
 #include <nn/layers/pool.hpp>
 #include <nn/layers/softmax.hpp>
 #include <nn/version.hpp>
+
+#pragma pop_macro("max")
+#pragma pop_macro("min")

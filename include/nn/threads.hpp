@@ -7,6 +7,12 @@
 //     nn::Workspace workspace(pool);
 //     net.forward_into(x, y, workspace);      // the same bits as with one thread
 
+// As in nn.hpp.
+#pragma push_macro("min")
+#pragma push_macro("max")
+#undef min
+#undef max
+
 #include <atomic>     // std::atomic
 #include <mutex>      // std::mutex
 #include <stdexcept>  // std::invalid_argument
@@ -23,16 +29,11 @@ namespace nn::inline NN_ABI {
 class ThreadPool {
 public:
     /// std::invalid_argument below 1 worker; std::system_error where the system has no more threads.
-    explicit ThreadPool(index_t workers) {
+    explicit ThreadPool(index_t workers) : ThreadPool() {  // so that the destructor runs if a thread cannot be started
         require<std::invalid_argument>(workers >= 1, "nn::ThreadPool", "workers ", workers, ", expected at least 1");
         threads_.reserve(static_cast<std::size_t>(workers - 1));
-        try {
-            for (index_t worker = 1; worker < workers; ++worker) {
-                threads_.emplace_back([this, worker] { serve(worker); });
-            }
-        } catch (...) {
-            stop();
-            throw;
+        for (index_t worker = 1; worker < workers; ++worker) {
+            threads_.emplace_back([this, worker] { serve(worker); });
         }
     }
     ThreadPool(const ThreadPool&) = delete;
@@ -57,6 +58,8 @@ public:
     }
 
 private:
+    ThreadPool() = default;
+
     void work(index_t worker) {
         for (index_t i = next_++; i < count_; i = next_++) {
             task_(context_, i, worker);
@@ -96,3 +99,6 @@ private:
 };
 
 }  // namespace nn::inline NN_ABI
+
+#pragma pop_macro("max")
+#pragma pop_macro("min")

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+// As in nn.hpp.
+#pragma push_macro("min")
+#pragma push_macro("max")
+#undef min
+#undef max
+
 #include <algorithm>    // std::sort, std::adjacent_find, std::binary_search, std::transform
 #include <bit>          // std::endian
 #include <concepts>     // std::same_as
@@ -296,3 +302,6 @@ void load_safetensors(const std::filesystem::path& path, Net& net, State& state,
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
+
+#pragma pop_macro("max")
+#pragma pop_macro("min")
