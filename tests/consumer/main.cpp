@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A program of nn's users: built against the installed package, against the source tree as a subdirectory, and with -I alone.
-#include <nn/nn.hpp>
+// A program of nn's users: built against the installed package, with pkg-config, against the source tree as a subdirectory, with -I alone,
+// with all of nn in one header.
+#ifdef SINGLE_HEADER
+#include <nn.hpp>
+#else
+#include <nn/layers/linear.hpp>
+#endif
 
 #include <random>
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The second file of the program: nothing in the headers is defined twice.
-#include <nn/io/safetensors.hpp>
+#ifdef SINGLE_HEADER
+#include <nn.hpp>
+#else
 #include <nn/nn.hpp>
+#endif
+#ifdef WITH_SAFETENSORS
+#include <nn/io/safetensors.hpp>
+#endif
 
 #include <random>
 

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// A file that has the macros of <windows.h>.
+#include <cstddef>
+
+#define min(a, b) (((a) < (b)) ? (a) : (b))
+#define max(a, b) (((a) > (b)) ? (a) : (b))
+
+#ifdef SINGLE_HEADER
+#include <nn.hpp>
+#else
+#include <nn/io/safetensors.hpp>
+#include <nn/nn.hpp>
+#include <nn/threads.hpp>
+#endif
+
+int main() { return max(0, min(0, 1)); }  // still macros
