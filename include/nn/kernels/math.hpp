@@ -39,7 +39,9 @@ NN_INLINE void reduced_exponential(const V& x, V& p, simd::Integers<V>& n) {
     simd::convert(exponent, n);
     V k;
     simd::convert(n, k);
-    const V r = (x - k * 0.693145752F) - k * 1.42860677e-6F;  // ln 2 in two parts, the first of 16 bits: k times it is exact
+    V r = x - k * 0.693145752F;  // ln 2 in two parts, the first of 16 bits: k times it is exact
+    simd::round_first(r);
+    r = r - k * 1.42860677e-6F;
     p = zero + 0.00138131357F;
     p = p * r + 0.00836941968F;
     p = p * r + 0.0416684570F;
@@ -106,7 +108,9 @@ NN_INLINE void exponential_minus_one(V& x) {
     detail::reduced_exponential(x, p, n);
     V power;
     detail::power_of_two(n, power);
-    x = p * power + (power - 1.0F);
+    V less = power - 1.0F;
+    simd::round_first(less);
+    x = p * power + less;
 }
 
 /// ln(1 + x) for 0 ≤ x ≤ 1, to 3 units: 2·artanh(x / (2 + x)).
@@ -185,7 +189,9 @@ public:
         simd::convert(high + low + 128.5F, n);  // positive, so that it is rounded to the nearest
         n -= 128;
         simd::convert(n, whole);
-        const V f = (high - whole) + low;
+        V f = high - whole;
+        simd::round_first(f);
+        f += low;
         const V f2 = f * f;
         V y = (f * 0.480453014F + 1.38629436F) + f2 * ((f * 0.0192360077F + 0.111006558F) + f2 * (f * 0.000309526018F + 0.00268005394F));
         V scale;

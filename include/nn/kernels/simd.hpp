@@ -306,6 +306,19 @@ NN_INLINE void load_pairs(V& even, V& odd, const T* from) {
     }
 }
 
+/// Has x rounded before it goes into another sum. Under -ffast-math (a − b) − c is a − (b + c) otherwise, where what b was to leave of a is
+/// lost.
+template <class V>
+NN_INLINE void round_first([[maybe_unused]] V& x) {
+#if NN_SIMD && defined(__FAST_MATH__)
+#if __has_builtin(__builtin_assoc_barrier)
+    x = __builtin_assoc_barrier(x);
+#elif __has_builtin(__arithmetic_fence) && defined(__x86_64__)
+    x = __arithmetic_fence(x);
+#endif
+#endif
+}
+
 /// Asks for a cache line that will be read. Any address may be given.
 template <class T>
 NN_INLINE void prefetch(const T* address) {
