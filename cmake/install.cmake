@@ -14,4 +14,4 @@ install(EXPORT nn-targets NAMESPACE nn:: DESTINATION ${nn_package_dir})
 install(FILES cmake/nn-config.cmake cmake/nn-dependencies.cmake ${CMAKE_CURRENT_BINARY_DIR}/nn-config-version.cmake
         DESTINATION ${nn_package_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/nn.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE cmake/packaging/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})
