@@ -19,7 +19,7 @@ template <class T, std::size_t N, class Weight>
 void convolve_whole(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
                     Workspace& workspace, const Finish<T>& finish = {}) {
     if constexpr (simd::available<T>) {
-        if (weight.dense() != nullptr && stencil_lanes(plan, x, y) != Lanes::none) {
+        if (weight.dense() != nullptr && stencil_lanes(plan, x, y) != kernels::Lanes::none) {
             const T* by_channels = nullptr;
             if constexpr (requires { weight.by_channels(); }) {
                 by_channels = weight.by_channels();
