@@ -103,8 +103,10 @@ concept operand = requires {
     typename detail::OperandTraits<std::remove_cvref_t<X>>::element;
 };
 
+/// The type of an operand's elements.
 template <operand X>
 using element_of = typename detail::OperandTraits<std::remove_cvref_t<X>>::element;
+/// The number of an operand's axes, or `dynamic_rank`.
 template <operand X>
 inline constexpr std::size_t rank_of = detail::OperandTraits<std::remove_cvref_t<X>>::rank;
 
@@ -184,8 +186,10 @@ Tensor<T, R> make_tensor(const Shape<R>& shape, T value) {
 template <class T, std::size_t R>
 class TrainedArray {
 public:
+    /// From a nested list in braces.
     TrainedArray(xt::nested_initializer_list_t<T, R> list) : tensor_(list) {}
 
+    /// From an array; one of R axes that are known only at run time is looked at when it is taken.
     template <tensor_of<T> X>
         requires(xt::is_xexpression<std::remove_cvref_t<X>>::value && (rank_of<X> == R || rank_of<X> == dynamic_rank))
     TrainedArray(X&& array) {

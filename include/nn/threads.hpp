@@ -40,8 +40,9 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
     ~ThreadPool() { stop(); }
 
-    index_t workers() const { return static_cast<index_t>(threads_.size()) + 1; }
+    index_t workers() const { return static_cast<index_t>(threads_.size()) + 1; }  ///< threads, the caller of `run` among them
 
+    /// Calls task(context, i, worker) for i = 0 … n − 1 and returns when all calls have.
     void run(index_t n, void* context, Task task) {
         const std::lock_guard lock(one_caller_);
         count_ = n;

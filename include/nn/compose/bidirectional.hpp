@@ -13,8 +13,8 @@ namespace nn::inline NN_ABI {
 /// The states of the two directions of a `Bidirectional`.
 template <class Forward, class Backward>
 struct BidirectionalState {
-    Forward forward;
-    Backward backward;
+    Forward forward;    ///< where the forward layer ended
+    Backward backward;  ///< where the backward layer ended
 
     static void members(auto& self, auto&& f) {
         f("forward", self.forward);
@@ -54,8 +54,8 @@ struct BidirectionalBase<true, Forward, Backward> {
 template <class Forward, class Backward>
 struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || detail::stateful<Backward>, Forward, Backward>,
                        detail::Composite<Bidirectional<Forward, Backward>> {
-    Forward forward;
-    Backward backward;
+    Forward forward;    ///< over the sequence as it is
+    Backward backward;  ///< over the sequence reversed
 
     static constexpr std::string_view name = "nn::Bidirectional";
     static constexpr bool carries = detail::carries<Forward> || detail::carries<Backward>;
@@ -63,6 +63,7 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
     static constexpr bool needs_state = detail::needs_state<Forward> || detail::needs_state<Backward>;
     static constexpr bool allocation_free = detail::is_allocation_free<Forward>() && detail::is_allocation_free<Backward>();
 
+    /// From the two layers, which are copied or moved.
     Bidirectional(Forward forward_, Backward backward_) : forward(std::move(forward_)), backward(std::move(backward_)) {}
 
     auto initial_state() const requires(!carries && (detail::stateful<Forward> || detail::stateful<Backward>)) {
@@ -74,6 +75,7 @@ struct Bidirectional : detail::BidirectionalBase<detail::stateful<Forward> || de
                                                                                        detail::initial_state_of(backward, batch)};
     }
 
+    /// What x of this shape becomes; nothing is computed.
     template <std::size_t R>
         requires(R >= 2 && detail::tells_shape<Forward, R> && detail::tells_shape<Backward, R>)
     Shape<R> output_shape(const Shape<R>& x)
@@ -154,6 +156,7 @@ private:
     }
 };
 
+/// So that the types of its parts need not be named.
 template <class Forward, class Backward>
 Bidirectional(Forward, Backward) -> Bidirectional<Forward, Backward>;
 

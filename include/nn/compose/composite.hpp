@@ -235,6 +235,7 @@ constexpr bool takes() {
 ///     into(layers, states, x, y, workspace, context)              the same into y
 template <class L>
 struct Composite {
+    /// y; `extra` is a state, resets and a mode, in this order, as far as the layers take them.
     template <class X, class... Extra>
         requires(takes<L, Extra&...>())
     auto operator()(const X& x, Extra&&... extra) const {
@@ -244,6 +245,7 @@ struct Composite {
             [&](const auto& layers, const auto& states, const auto& context) { return self().value(layers, states, x, context); },
             extra...);
     }
+    /// The same into y: a container of another shape is replaced by one that fits, a view must fit.
     template <class X, class Y>
         requires(takes<L>())
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { run_into(x, y, workspace); }

@@ -19,18 +19,18 @@ namespace nn::inline NN_ABI {
 /// Hyper-parameters of the convolution of a `ConvNormActivation`.
 template <std::size_t N>
 struct ConvNormActivationOptions {
-    index_t in_channels = 0;
-    index_t out_channels = 0;
-    PerAxis<N> kernel_size = 3;
-    PerAxis<N> stride = 1;
-    Padding<N> padding = half_padding;  ///< ⌊(K − 1) / 2⌋ · d on both sides
-    PerAxis<N> dilation = 1;
-    index_t groups = 1;
-    std::optional<bool> use_bias = std::nullopt;  ///< by default: a bias if there is no norm
-    PaddingMode padding_mode = PaddingMode::zeros;
-    Layout layout = Layout::channels_first;
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    index_t in_channels = 0;                        ///< C
+    index_t out_channels = 0;                       ///< O
+    PerAxis<N> kernel_size = 3;                     ///< K
+    PerAxis<N> stride = 1;                          ///< s
+    Padding<N> padding = half_padding;              ///< ⌊(K − 1) / 2⌋ · d on both sides
+    PerAxis<N> dilation = 1;                        ///< d
+    index_t groups = 1;                             ///< G
+    std::optional<bool> use_bias = std::nullopt;    ///< by default: a bias if there is no norm
+    PaddingMode padding_mode = PaddingMode::zeros;  ///< what cells outside x read as
+    Layout layout = Layout::channels_first;         ///< where the channels stand in an item
+    Initialiser weight_init = init::equinox;        ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;          ///< how an engine fills the biases
 };
 
 namespace detail {
@@ -58,15 +58,16 @@ struct BlockBase<Norm> {
 /// Source  the numbers of noxton.ConvNormActivation and torchvision.ops.Conv2dNormActivation.
 template <class Conv, class Norm, class Activation>
 struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActivation<Conv, Norm, Activation>> {
-    Conv conv;
-    Norm norm;
-    Activation activation;
+    Conv conv;              ///< the convolution
+    Norm norm;              ///< what follows it, nn::Identity for none
+    Activation activation;  ///< what comes last
 
     static constexpr std::string_view name = "nn::ConvNormActivation";
     static constexpr bool carries = detail::carries<Norm>;
     static constexpr bool needs_state = detail::needs_state<Norm>;
     static constexpr bool allocation_free = detail::is_allocation_free<Norm>() && detail::is_allocation_free<Activation>();
 
+    /// From the three layers, which are copied or moved.
     ConvNormActivation(Conv conv_, Norm norm_, Activation activation_)
         : conv(std::move(conv_)), norm(std::move(norm_)), activation(std::move(activation_)) {}
 

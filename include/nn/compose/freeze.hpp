@@ -367,6 +367,7 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 template <class L>
     requires(!detail::needs_state<L>)
 auto freeze(const L& layer, const FreezeOptions& options = {}) { return detail::freeze_one(layer, detail::no_state, options); }
+/// The same of a layer with statistics, which are baked in.
 template <detail::stateful L>
 auto freeze(const L& layer, const typename L::State& state, const FreezeOptions& options = {}) {
     return detail::freeze_one(layer, state, options);

@@ -18,8 +18,8 @@ namespace nn::inline NN_ABI {
 /// The states of the two paths of a `Residual`. A path without one has an empty place.
 template <class Main, class Shortcut>
 struct ResidualState {
-    Main main;
-    Shortcut shortcut;
+    Main main;          ///< that of the long path
+    Shortcut shortcut;  ///< that of the short one
 
     static void members(auto& self, auto&& f) {
         f("main", self.main);
@@ -32,7 +32,7 @@ namespace detail {
 /// total = function(a + b), of numbers or of vectors of them.
 template <class Function>
 struct Sum {
-    [[no_unique_address]] Function function;
+    [[no_unique_address]] Function function;  ///< applied to the sum: put there by `nn::freeze`
 
     template <class V>
     NN_INLINE void operator()(V& total, const V& a, const V& b) const {
@@ -65,9 +65,9 @@ struct ResidualBase<true, Main, Shortcut> {
 template <class Main, class Shortcut = Identity, class Function = kernels::NoFunction>
 struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::stateful<Shortcut>, Main, Shortcut>,
                   detail::Composite<Residual<Main, Shortcut, Function>> {
-    Main main;
-    Shortcut shortcut;
-    [[no_unique_address]] Function function;
+    Main main;                                ///< the long path
+    Shortcut shortcut;                        ///< the short one
+    [[no_unique_address]] Function function;  ///< applied to the sum: put there by `nn::freeze`
 
     static constexpr std::string_view name = "nn::Residual";
     static constexpr bool carries = detail::carries<Main> || detail::carries<Shortcut>;
@@ -76,12 +76,14 @@ struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::statefu
     static constexpr bool needs_state = detail::needs_state<Main> || detail::needs_state<Shortcut>;
     static constexpr bool allocation_free = detail::is_allocation_free<Main>() && detail::is_allocation_free<Shortcut>();
 
+    /// From the layers, which are copied or moved.
     explicit Residual(Main main_, Shortcut shortcut_ = {}, const Function& function_ = {})
         : main(std::move(main_)), shortcut(std::move(shortcut_)), function(function_) {}
 
     auto initial_state() const requires(!carries && (detail::stateful<Main> || detail::stateful<Shortcut>)) { return states(0); }
     auto initial_state(index_t batch) const requires carries { return states(batch); }
 
+    /// What x of this shape becomes; nothing is computed.
     template <std::size_t R>
         requires requires(const Main& m, const Shortcut& s, const Shape<R>& shape) { m.output_shape(shape) == s.output_shape(shape); }
     auto output_shape(const Shape<R>& x) const { return sum_shape(main.output_shape(x), shortcut.output_shape(x), x); }
@@ -176,6 +178,7 @@ private:
     }
 };
 
+/// So that the types of its parts need not be named.
 template <class Main>
 Residual(Main) -> Residual<Main>;
 template <class Main, class Shortcut>

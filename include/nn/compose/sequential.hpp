@@ -14,8 +14,9 @@ namespace nn::inline NN_ABI {
 /// The states of the layers of a `Sequential`. A layer without one has an empty place.
 template <class... States>
 struct SequentialState {
-    std::tuple<States...> children;
+    std::tuple<States...> children;  ///< one for each layer
 
+    /// That of layer I.
     template <std::size_t I>
     auto& get() {
         return std::get<I>(children);
@@ -54,7 +55,7 @@ struct SequentialBase<true, Layers...> {
 /// Errors  those of the layers; output and state are as they were before the call.
 template <class... Layers>
 struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), Layers...>, detail::Chain<Sequential<Layers...>> {
-    std::tuple<Layers...> layers;
+    std::tuple<Layers...> layers;  ///< in their order
 
     static constexpr std::string_view name = "nn::Sequential";
     static constexpr bool carries = (detail::carries<Layers> || ...);
@@ -62,8 +63,10 @@ struct Sequential : detail::SequentialBase<(detail::stateful<Layers> || ...), La
     static constexpr bool needs_state = (detail::needs_state<Layers> || ...);
     static constexpr bool allocation_free = (detail::is_allocation_free<Layers>() && ...);
 
+    /// From the layers, which are copied or moved.
     explicit Sequential(Layers... layers_) : layers(std::move(layers_)...) {}
 
+    /// Layer I.
     template <std::size_t I>
     auto& get() {
         return std::get<I>(layers);
@@ -94,6 +97,7 @@ private:
     }
 };
 
+/// So that the types of its parts need not be named.
 template <class... Layers>
 Sequential(Layers...) -> Sequential<Layers...>;
 template <class... Layers>

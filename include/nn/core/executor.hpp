@@ -23,14 +23,15 @@ concept Executor = requires(E& executor, index_t n, void* context, Task task) {
 /// A reference to an executor of any type, or to none: then the calling thread does all.
 class ExecutorRef {
 public:
-    ExecutorRef() = default;
+    ExecutorRef() = default;  ///< to none
+    /// To this one, which must outlive the reference.
     template <Executor E>
     explicit ExecutorRef(E& executor)
         : executor_(&executor),
           workers_([](void* e) { return static_cast<index_t>(static_cast<E*>(e)->workers()); }),
           run_([](void* e, index_t n, void* context, Task task) { static_cast<E*>(e)->run(n, context, task); }) {}
 
-    index_t workers() const { return executor_ != nullptr ? workers_(executor_) : 1; }
+    index_t workers() const { return executor_ != nullptr ? workers_(executor_) : 1; }  ///< how many pieces may run at once
 
     /// Calls f(i, worker) for i = 0 … n − 1. f does not throw.
     template <class F>

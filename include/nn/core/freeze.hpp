@@ -16,7 +16,7 @@ enum class ConvAlgorithm {
 
 /// What `nn::freeze` may do.
 struct FreezeOptions {
-    ConvAlgorithm algorithm = ConvAlgorithm::automatic;
+    ConvAlgorithm algorithm = ConvAlgorithm::automatic;  ///< of convolutions
     /// The shape of x in most calls: each convolution then keeps the one form of its weight that is fastest there. Other shapes still work.
     std::vector<index_t> input_shape = {};
 };

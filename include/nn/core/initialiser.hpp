@@ -9,17 +9,18 @@ namespace nn::inline NN_ABI {
 ///
 ///     nn::Conv2d<float>({.in_channels = 3, .out_channels = 8, .weight_init = nn::init::he_normal, .bias_init = nn::init::zeros}, rng)
 struct Initialiser {
+    /// What the elements are drawn from.
     enum class Distribution { uniform, normal, truncated_normal, constant, orthogonal };
 
     /// What the spread is measured by. A weight (O, C, K…) has fan_in = C·ΠK and fan_out = O·ΠK. The recurrent and the input weight of
     /// an LSTM or GRU count as one matrix (gates, D + H).
     enum class Fan { none, in, out, average, equinox };
 
-    Distribution distribution;
-    Fan fan;
-    double scale;  ///< with a fan: variance · fan. Without: the limit, the standard deviation, the value, or the gain
+    Distribution distribution;  ///< what is drawn from
+    Fan fan;                    ///< what the spread is divided by
+    double scale;               ///< with a fan: variance · fan. Without: the limit, the standard deviation, the value, or the gain
 
-    constexpr bool operator==(const Initialiser&) const = default;
+    constexpr bool operator==(const Initialiser&) const = default;  ///< whether they draw alike
 };
 
 namespace init {
@@ -32,12 +33,17 @@ constexpr Initialiser variance_scaling(double scale, Initialiser::Fan fan, Initi
 /// U(−1/√fan_in, 1/√fan_in), for weights and biases alike; 1/√H in LSTM and GRU. The default of Equinox and PyTorch.
 inline constexpr Initialiser equinox{Initialiser::Distribution::uniform, Initialiser::Fan::equinox, 1.0 / 3};
 
+/// Variance 1 / fan_in.
 inline constexpr Initialiser lecun_uniform{Initialiser::Distribution::uniform, Initialiser::Fan::in, 1};
 inline constexpr Initialiser lecun_normal{Initialiser::Distribution::truncated_normal, Initialiser::Fan::in, 1};
+
+/// Variance 2 / (fan_in + fan_out), also called Xavier.
 inline constexpr Initialiser glorot_uniform{Initialiser::Distribution::uniform, Initialiser::Fan::average, 1};
-inline constexpr Initialiser glorot_normal{Initialiser::Distribution::truncated_normal, Initialiser::Fan::average, 1};  ///< Xavier
+inline constexpr Initialiser glorot_normal{Initialiser::Distribution::truncated_normal, Initialiser::Fan::average, 1};
+
+/// Variance 2 / fan_in, also called Kaiming.
 inline constexpr Initialiser he_uniform{Initialiser::Distribution::uniform, Initialiser::Fan::in, 2};
-inline constexpr Initialiser he_normal{Initialiser::Distribution::truncated_normal, Initialiser::Fan::in, 2};  ///< Kaiming
+inline constexpr Initialiser he_normal{Initialiser::Distribution::truncated_normal, Initialiser::Fan::in, 2};
 
 /// U(−limit, limit)
 constexpr Initialiser uniform(double limit) { return {Initialiser::Distribution::uniform, Initialiser::Fan::none, limit}; }
@@ -47,9 +53,10 @@ constexpr Initialiser normal(double stddev = 1) { return {Initialiser::Distribut
 constexpr Initialiser truncated_normal(double stddev = 1) {
     return {Initialiser::Distribution::truncated_normal, Initialiser::Fan::none, stddev};
 }
+/// Every element this value
 constexpr Initialiser constant(double value) { return {Initialiser::Distribution::constant, Initialiser::Fan::none, value}; }
-inline constexpr Initialiser zeros = constant(0);
-inline constexpr Initialiser ones = constant(1);
+inline constexpr Initialiser zeros = constant(0);  ///< every element 0
+inline constexpr Initialiser ones = constant(1);   ///< every element 1
 /// The weight as a matrix (O, C·ΠK) with orthonormal rows or, where there are more rows than columns, columns, times gain
 constexpr Initialiser orthogonal(double gain = 1) { return {Initialiser::Distribution::orthogonal, Initialiser::Fan::none, gain}; }
 

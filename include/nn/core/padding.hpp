@@ -23,12 +23,13 @@ enum class PaddingMode { zeros, reflect, replicate, circular };
 
 /// Cells added before and after one axis. Negative values crop (with `PaddingMode::zeros` only).
 struct Pad {
-    index_t before = 0;
-    index_t after = 0;
+    index_t before = 0;  ///< cells added in front
+    index_t after = 0;   ///< cells added behind
 
-    constexpr Pad() = default;
-    constexpr Pad(index_t before_, index_t after_) : before(before_), after(after_) {}  // two values: one alone would be a guess
-    constexpr bool operator==(const Pad&) const = default;
+    constexpr Pad() = default;  ///< none
+    /// Two values: one alone would be a guess.
+    constexpr Pad(index_t before_, index_t after_) : before(before_), after(after_) {}
+    constexpr bool operator==(const Pad&) const = default;  ///< whether both are equal
 };
 
 /// Padding that follows from the window, not from numbers.
@@ -40,6 +41,7 @@ enum class PaddingRule {
     half,        ///< ⌊(K − 1) / 2⌋ · d on both sides                (noxton's and torchvision's default for blocks)
 };
 
+/// The rules as one writes them: `.padding = nn::same`.
 inline constexpr PaddingRule same = PaddingRule::same;
 inline constexpr PaddingRule same_lower = PaddingRule::same_lower;
 inline constexpr PaddingRule valid = PaddingRule::valid;
@@ -50,34 +52,40 @@ inline constexpr PaddingRule half_padding = PaddingRule::half;
 template <std::size_t N, class = std::make_index_sequence<N>>
 class Padding;
 
+/// Padding of N axes, as `Padding<N>` says.
 template <std::size_t N, std::size_t... Axis>
 class Padding<N, std::index_sequence<Axis...>> {
     template <std::size_t>
     using PadOf = Pad;  // repeats Pad once per axis, so that {{0, 1}, {2, 2}} needs no type names
 
 public:
-    constexpr Padding(PaddingRule rule) : rule_(rule) {}
+    constexpr Padding(PaddingRule rule) : rule_(rule) {}  ///< as the window needs
 
+    /// The same on both sides of every axis.
     template <std::integral I>
     constexpr Padding(I all) : pads_{PadOf<Axis>(static_cast<index_t>(all), static_cast<index_t>(all))...} {}
 
+    /// One for both sides of each axis.
     template <std::integral... I>
         requires(N > 1 && sizeof...(I) == N)
     constexpr Padding(I... each) : pads_{Pad(static_cast<index_t>(each), static_cast<index_t>(each))...} {}
 
+    /// A pair for each axis.
     constexpr Padding(PadOf<Axis>... pads) : pads_{pads...} {}
 
+    /// One for both sides of each axis.
     template <std::integral I>
     constexpr Padding(const std::array<I, N>& each) : pads_{Pad(static_cast<index_t>(each[Axis]), static_cast<index_t>(each[Axis]))...} {}
 
+    /// A pair for each axis.
     constexpr Padding(const std::array<Pad, N>& pads) : pads_(pads) {}
 
-    constexpr PaddingRule rule() const { return rule_; }
+    constexpr PaddingRule rule() const { return rule_; }  ///< `PaddingRule::numbers` where pads were given
 
     /// The pads as given; meaningful when `rule()` is `PaddingRule::numbers`.
     constexpr Pad operator[](std::size_t axis) const { return pads_[axis]; }
 
-    constexpr bool operator==(const Padding&) const = default;
+    constexpr bool operator==(const Padding&) const = default;  ///< whether rule and pads are equal
 
     /// The pads of one axis of `length` cells under a window of `kernel` taps: this padding's rule, in numbers. A window too long for
     /// an index_t saturates; it fits nowhere.

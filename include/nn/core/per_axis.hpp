@@ -14,15 +14,18 @@ namespace nn::inline NN_ABI {
 template <std::size_t N>
 class PerAxis {
 public:
+    /// One for all axes.
     template <std::integral I>
     constexpr PerAxis(I all) {
         values_.fill(static_cast<index_t>(all));
     }
 
+    /// One for each axis.
     template <std::integral... I>
         requires(N > 1 && sizeof...(I) == N)
     constexpr PerAxis(I... values) : values_{static_cast<index_t>(values)...} {}
 
+    /// One for each axis.
     template <std::integral I>
     constexpr PerAxis(const std::array<I, N>& values) {
         for (std::size_t axis = 0; axis < N; ++axis) {
@@ -30,9 +33,9 @@ public:
         }
     }
 
-    constexpr index_t operator[](std::size_t axis) const { return values_[axis]; }
-    constexpr const std::array<index_t, N>& values() const { return values_; }
-    constexpr bool operator==(const PerAxis&) const = default;
+    constexpr index_t operator[](std::size_t axis) const { return values_[axis]; }  ///< that of one axis
+    constexpr const std::array<index_t, N>& values() const { return values_; }      ///< those of all axes
+    constexpr bool operator==(const PerAxis&) const = default;                      ///< whether all are equal
 
 private:
     std::array<index_t, N> values_{};

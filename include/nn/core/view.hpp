@@ -17,12 +17,14 @@ namespace nn::inline NN_ABI {
 ///     nn::View<const float, 3> image{pixels, {3, 32, 32}, {32 * 32, 32, 1}};
 template <class T, std::size_t R>
 struct View {
-    T* data = nullptr;
-    Shape<R> shape{};
-    Shape<R> strides{};
+    T* data = nullptr;   ///< the element at index 0 of every axis
+    Shape<R> shape{};    ///< extents
+    Shape<R> strides{};  ///< elements from one index of an axis to the next
 
+    /// The same, to be read only.
     constexpr operator View<const T, R>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
 
+    /// The element at these indices, which are not checked.
     template <std::integral... I>
         requires(sizeof...(I) == R)
     constexpr T& operator()(I... index) const {
@@ -32,13 +34,13 @@ struct View {
         return data[offset];
     }
 
-    constexpr index_t size() const { return element_count(shape); }
+    constexpr index_t size() const { return element_count(shape); }  ///< number of elements
 };
 
 /// Strides of a row-major array.
 template <std::size_t R>
 constexpr Shape<R> row_major(const Shape<R>& shape) {
-    Shape<R> strides{};
+    Shape<R> strides{};  ///< elements from one index of an axis to the next
     index_t stride = 1;
     for (std::size_t axis = R; axis-- > 0;) {
         strides[axis] = stride;
@@ -124,6 +126,7 @@ constexpr View<T, R> last_axis_first(const View<T, R>& view) {
 template <class T, std::size_t K>
 class Batch {
 public:
+    /// An array of at least K axes; nothing is copied.
     Batch(T* data, std::span<const index_t> shape, std::span<const index_t> strides)
         : shape_(shape), strides_(strides), first_{data, {}, {}} {
         const std::size_t leading = shape.size() - K;
@@ -147,21 +150,24 @@ public:
         }
     }
 
+    /// A view as items.
     template <class U, std::size_t R>
         requires(R >= K && std::is_same_v<std::add_const_t<U>, std::add_const_t<T>> && (std::is_const_v<T> || !std::is_const_v<U>))
     Batch(const View<U, R>& view) : Batch(view.data, view.shape, view.strides) {}
 
+    /// The same, to be read only.
     constexpr operator Batch<const T, K>() const requires(!std::is_const_v<T>) { return {first_.data, shape_, strides_}; }
 
-    index_t count() const { return count_; }
-    std::span<const index_t> shape() const { return shape_; }      ///< of the whole array, as its owner wrote it
-    std::span<const index_t> strides() const { return strides_; }  ///< of the whole array
-    std::span<const index_t> leading() const { return shape_.first(shape_.size() - K); }
-    const Shape<K>& item() const { return first_.shape; }  ///< extents of one item
-    const Shape<K>& item_strides() const { return first_.strides; }
-    T* data() const { return first_.data; }
-    bool empty() const { return element_count(shape_) == 0; }
+    index_t count() const { return count_; }                                              ///< number of items
+    std::span<const index_t> shape() const { return shape_; }                             ///< of the whole array, as its owner wrote it
+    std::span<const index_t> strides() const { return strides_; }                         ///< of the whole array
+    std::span<const index_t> leading() const { return shape_.first(shape_.size() - K); }  ///< extents of the batch axes
+    const Shape<K>& item() const { return first_.shape; }                                 ///< extents of one item
+    const Shape<K>& item_strides() const { return first_.strides; }                       ///< strides inside an item
+    T* data() const { return first_.data; }                                               ///< the first element of the first item
+    bool empty() const { return element_count(shape_) == 0; }                             ///< whether there are no elements
 
+    /// Item `index`, 0 … count() − 1.
     View<T, K> operator[](index_t index) const {
         View<T, K> view = first_;
         view.data += uniform_ ? index * stride_ : offset(index);
@@ -177,8 +183,8 @@ public:
         return result;
     }
 
+    bool uniform() const { return uniform_; }  ///< whether one stride leads from each item to the next
     /// All items as one array with a batch axis in front. Only when `uniform()`.
-    bool uniform() const { return uniform_; }
     View<T, K + 1> stacked() const {
         View<T, K + 1> view{first_.data, {count_}, {stride_}};
         for (std::size_t axis = 0; axis < K; ++axis) {

@@ -19,12 +19,12 @@ namespace nn::inline NN_ABI {
 /// kind free of allocation. One call at a time may use a workspace; its owner may clear it by assigning `{}`.
 class Workspace {
 public:
-    Workspace() = default;
+    Workspace() = default;  ///< empty, for one thread
     /// Calls with this workspace may split their work among the executor's threads. It must outlive the workspace.
     template <Executor E>
     explicit Workspace(E& executor) : executor_(executor) {}
-    Workspace(Workspace&&) noexcept = default;
-    Workspace& operator=(Workspace&&) noexcept = default;
+    Workspace(Workspace&&) noexcept = default;             ///< what it held is the new one's
+    Workspace& operator=(Workspace&&) noexcept = default;  ///< what it held is freed
     Workspace(const Workspace&) = delete;
     Workspace& operator=(const Workspace&) = delete;
     ~Workspace() = default;
@@ -32,6 +32,7 @@ public:
     /// A scope: what was taken through it is given back when it ends. Frames end in the reverse order of their beginning.
     class Frame {
     public:
+        /// Begins a scope.
         explicit Frame(Workspace& workspace) : workspace_(&workspace), block_(workspace.block_), used_(workspace.used_) {}
         Frame(const Frame&) = delete;
         Frame& operator=(const Frame&) = delete;
@@ -56,9 +57,9 @@ public:
         std::size_t used_;
     };
 
-    Frame frame() { return Frame(*this); }
+    Frame frame() { return Frame(*this); }  ///< a scope that begins here
 
-    const ExecutorRef& executor() const { return executor_; }
+    const ExecutorRef& executor() const { return executor_; }  ///< that it was made with, or none
 
     /// Bytes held, used or not.
     std::size_t capacity() const {

@@ -271,8 +271,8 @@ void load(const SafetensorsFile& file, const LoadOptions& options, Net& net, Sta
 ///
 /// A file of other names and layouts is told how it becomes the network's:
 ///
-///     nn::load_safetensors("torch.safetensors", net, state, {.ignore = {"num_batches_tracked"}, .rename = {{"conv1", "0"}, {"bn1",
-///     "1"}}});
+///     nn::load_safetensors("torch.safetensors", net, state,
+///                          {.ignore = {"num_batches_tracked"}, .rename = {{"conv1", "0"}, {"bn1", "1"}}});
 ///
 /// The file must hold each of them with its shape and element type, and nothing else; F16 and BF16 widen to float, and all three to
 /// double. All differences are found before anything is written, and the error lists them.
@@ -281,6 +281,7 @@ void load(const SafetensorsFile& file, const LoadOptions& options, Net& net, Sta
 template <class Net>
     requires detail::loaded<Net>
 void load_safetensors(const SafetensorsFile& file, Net& net, const LoadOptions& options = {}) { detail::load(file, options, net); }
+/// The same of a network and its statistics, and from a path.
 template <class Net, class State>
     requires detail::loaded<Net, State>
 void load_safetensors(const SafetensorsFile& file, Net& net, State& state, const LoadOptions& options = {}) {

@@ -58,6 +58,7 @@ private:
 ///         file's before it is used.
 class SafetensorsFile {
 public:
+    /// Reads the file.
     explicit SafetensorsFile(const std::filesystem::path& path) : path_(path.string()) {
         std::error_code error;
         const std::filesystem::file_status status = std::filesystem::status(path, error);
@@ -89,7 +90,7 @@ public:
         });
     }
 
-    bool contains(std::string_view name) const { return find(name) != nullptr; }
+    bool contains(std::string_view name) const { return find(name) != nullptr; }  ///< whether it has a tensor of this name
 
     /// The names of all tensors, sorted.
     std::vector<std::string> names() const {
@@ -101,7 +102,7 @@ public:
         return names;
     }
 
-    std::span<const index_t> shape(std::string_view name) const { return entry(name).shape; }
+    std::span<const index_t> shape(std::string_view name) const { return entry(name).shape; }  ///< the extents of a tensor
 
     /// As the format calls it: "F32", "I64", "BF16", …
     std::string_view dtype(std::string_view name) const { return entry(name).dtype->name; }
@@ -133,7 +134,7 @@ public:
         return tensor;
     }
 
-    const std::string& path() const { return path_; }
+    const std::string& path() const { return path_; }  ///< where it came from
 
 private:
     template <class... Parts>

@@ -22,11 +22,12 @@ namespace nn::inline NN_ABI {
 /// Cost    1 read and 1 write of x; no scratch. The bits of an element do not depend on where it stands.
 template <class F>
 struct Elementwise : detail::Stateless<Elementwise<F>, void, 0> {
-    [[no_unique_address]] F function{};
+    [[no_unique_address]] F function{};  ///< with its parameters
 
     static constexpr std::string_view name = F::name;
 
     constexpr Elementwise() = default;
+    /// With these parameters.
     explicit constexpr Elementwise(const F& function_) : function(function_) {}
 
 private:
@@ -56,8 +57,10 @@ namespace functions {
 namespace elementary = kernels::elementary;
 using simd::Element;
 
+/// x
 struct Identity {
     static constexpr std::string_view name = "nn::identity";
+    /// Nothing.
     template <class V>
     NN_INLINE static void apply(V&) {}
 };
@@ -69,16 +72,21 @@ struct Within {
         kernels::Bounds<Element<V>>{F::bounds.lower, F::bounds.upper}.apply(x);
     }
 };
+/// max(x, 0)
 struct Relu : Within<Relu> {
     static constexpr std::string_view name = "nn::relu";
+    /// The least and the greatest result.
     static constexpr kernels::Bounds<float> bounds{0, std::numeric_limits<float>::infinity()};
 };
+/// min(max(x, 0), 6)
 struct Relu6 : Within<Relu6> {
     static constexpr std::string_view name = "nn::relu6";
+    /// The least and the greatest result.
     static constexpr kernels::Bounds<float> bounds{0, 6};
 };
+/// x, or negative_slope·x below 0
 struct LeakyRelu {
-    double negative_slope = 0.01;
+    double negative_slope = 0.01;  ///< what x is multiplied by below 0
 
     static constexpr std::string_view name = "nn::leaky_relu";
     template <class V>
@@ -87,8 +95,9 @@ struct LeakyRelu {
         x = x < V{} ? below : x;
     }
 };
+/// x, or alpha·(eˣ − 1) below 0
 struct Elu {
-    double alpha = 1;
+    double alpha = 1;  ///< −alpha is the limit far below 0
 
     static constexpr std::string_view name = "nn::elu";
     template <class V>
@@ -99,6 +108,7 @@ struct Elu {
         x = x < V{} ? below : x;
     }
 };
+/// λ·x, or λ·α·(eˣ − 1) below 0
 struct Selu {
     static constexpr std::string_view name = "nn::selu";
     template <class V>
@@ -107,6 +117,7 @@ struct Selu {
         x = x * Element<V>(1.0507009873554804934193349852946L);
     }
 };
+/// x·Φ(x)
 struct Gelu {
     static constexpr std::string_view name = "nn::gelu";
     template <class V>
@@ -116,6 +127,7 @@ struct Gelu {
         x = x * (x > V{} ? Element<V>(1) - tail : tail);
     }
 };
+/// 1 / (1 + e⁻ˣ)
 struct Sigmoid {
     static constexpr std::string_view name = "nn::sigmoid";
     template <class V>
@@ -123,6 +135,7 @@ struct Sigmoid {
         elementary::logistic(x);
     }
 };
+/// x / 2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
 struct GeluTanh {
     static constexpr std::string_view name = "nn::gelu_tanh";
     template <class V>
@@ -134,6 +147,7 @@ struct GeluTanh {
         x = x * gate;
     }
 };
+/// ln(1 / (1 + e⁻ˣ))
 struct LogSigmoid {
     static constexpr std::string_view name = "nn::log_sigmoid";
     template <class V>
@@ -143,6 +157,7 @@ struct LogSigmoid {
         x = -x;
     }
 };
+/// min(max(x + 3, 0), 6) / 6
 struct HardSigmoid {
     static constexpr std::string_view name = "nn::hard_sigmoid";
     template <class V>
@@ -152,6 +167,7 @@ struct HardSigmoid {
         x = x / Element<V>(6);
     }
 };
+/// (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)
 struct Tanh {
     static constexpr std::string_view name = "nn::tanh";
     template <class V>
@@ -159,10 +175,13 @@ struct Tanh {
         elementary::hyperbolic_tangent(x);
     }
 };
+/// min(max(x, −1), 1)
 struct HardTanh : Within<HardTanh> {
     static constexpr std::string_view name = "nn::hard_tanh";
+    /// The least and the greatest result.
     static constexpr kernels::Bounds<float> bounds{-1, 1};
 };
+/// x / (1 + e⁻ˣ)
 struct Silu {
     static constexpr std::string_view name = "nn::silu";
     template <class V>
@@ -172,6 +191,7 @@ struct Silu {
         x = x * gate;
     }
 };
+/// x·hard_sigmoid(x)
 struct HardSilu {
     static constexpr std::string_view name = "nn::hard_silu";
     template <class V>
@@ -181,6 +201,7 @@ struct HardSilu {
         x = x * gate;
     }
 };
+/// ln(1 + eˣ)
 struct Softplus {
     static constexpr std::string_view name = "nn::softplus";
     template <class V>
@@ -188,6 +209,7 @@ struct Softplus {
         elementary::softplus(x);
     }
 };
+/// x / (1 + |x|)
 struct Softsign {
     static constexpr std::string_view name = "nn::softsign";
     template <class V>
@@ -196,6 +218,7 @@ struct Softsign {
         x = x / (magnitude + Element<V>(1));
     }
 };
+/// x·tanh(ln(1 + eˣ))
 struct Mish {
     static constexpr std::string_view name = "nn::mish";
     template <class V>
@@ -211,6 +234,7 @@ struct Mish {
 
 }  // namespace functions
 
+/// Functions with parameters, and the one that is a default.
 using Identity = Elementwise<functions::Identity>;
 using LeakyRelu = Elementwise<functions::LeakyRelu>;  ///< nn::LeakyRelu{{.negative_slope = 0.2}}
 using Elu = Elementwise<functions::Elu>;              ///< nn::Elu{{.alpha = 0.5}}

@@ -25,10 +25,11 @@ namespace nn::inline NN_ABI {
 /// Source  torch.nn.AdaptiveAvgPool and AdaptiveMaxPool; equinox.nn's and brainstate's with `AdaptiveWindows::equinox`.
 template <std::size_t N, class Kind>
 struct AdaptivePool : detail::Stateless<AdaptivePool<N, Kind>, void, N + 1> {
-    AdaptivePoolOptions<N> options;
+    AdaptivePoolOptions<N> options;  ///< what it was built with
 
     static constexpr std::string_view name = Kind::adaptive_name;
 
+    /// Checks the options.
     explicit AdaptivePool(const AdaptivePoolOptions<N>& options_) : options((ops::check_adaptive_pool_options(name, options_), options_)) {}
 
 private:
@@ -44,11 +45,13 @@ private:
     }
 };
 
+/// The maximum, and the mean, of each window.
 template <std::size_t N>
 using AdaptiveMaxPool = AdaptivePool<N, ops::MaxPooling>;
 template <std::size_t N>
 using AdaptiveAvgPool = AdaptivePool<N, ops::AvgPooling>;
 
+/// Over 1, 2 and 3 axes.
 using AdaptiveMaxPool1d = AdaptiveMaxPool<1>;
 using AdaptiveMaxPool2d = AdaptiveMaxPool<2>;
 using AdaptiveMaxPool3d = AdaptiveMaxPool<3>;
@@ -67,11 +70,12 @@ using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 /// Cost    one read of x; no scratch.
 template <std::size_t N, class Kind>
 struct GlobalPool : detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1> {
-    GlobalPoolOptions options{};
+    GlobalPoolOptions options{};  ///< where the channels stand
 
     static constexpr std::string_view name = Kind::global_name;
 
     constexpr GlobalPool() = default;
+    /// Any options will do.
     explicit constexpr GlobalPool(const GlobalPoolOptions& options_) : options(options_) {}
 
     /// Whether x may as well have its channels side by side in a frozen network.
@@ -88,10 +92,13 @@ private:
     }
 };
 
+/// The maximum, and the mean, of all cells.
 template <std::size_t N>
 using GlobalMaxPool = GlobalPool<N, ops::MaxPooling>;
 template <std::size_t N>
 using GlobalAvgPool = GlobalPool<N, ops::AvgPooling>;
+
+/// Over 1, 2 and 3 axes.
 using GlobalMaxPool1d = GlobalMaxPool<1>;
 using GlobalMaxPool2d = GlobalMaxPool<2>;
 using GlobalMaxPool3d = GlobalMaxPool<3>;

@@ -51,13 +51,14 @@ template <std::floating_point T, std::size_t N>
 struct BatchNorm {
     using State = BatchNormState<T>;
 
-    BatchNormOptions options;
+    BatchNormOptions options;            ///< what it was built with
     std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
     std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
 
     static constexpr std::string_view name = "nn::BatchNorm";
     static constexpr bool carries = false;
 
+    /// Weight 1 and bias 0, as far as the options want them.
     explicit BatchNorm(const BatchNormOptions& options_) : options((ops::check_batch_norm_options(name, options_), options_)) {
         if (options.use_weight) {
             weight = make_tensor<T, 1>({options.size}, T(1));
@@ -69,14 +70,17 @@ struct BatchNorm {
 
     State initial_state() const { return {make_tensor<T, 1>({options.size}, T(0)), make_tensor<T, 1>({options.size}, T(1))}; }
 
+    /// y in inference: the statistics are read.
     template <tensor_of<T, N + 1> X>
     auto operator()(const X& x, const State& state) const {
         return detail::evaluate(inference(state), x);
     }
+    /// y in training: the statistics are written.
     template <tensor_of<T, N + 1> X, mode Mode>
     auto operator()(const X& x, State& state, Mode) const {
         return detail::evaluate(training(state), x);
     }
+    /// The same two into y, which may be x: a container of another shape is replaced by one that fits, a view must fit.
     template <input_of<T, N + 1> X, output_of<T, N + 1> Y>
     void forward_into(const X& x, const State& state, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(inference(state), x, y, workspace);
@@ -85,6 +89,7 @@ struct BatchNorm {
     void forward_into(const X& x, State& state, Mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(training(state), x, y, workspace);
     }
+    /// That of x.
     template <std::size_t R>
         requires(R >= N + 1)
     Shape<R> output_shape(const Shape<R>& x)
@@ -130,6 +135,7 @@ private:
     }
 };
 
+/// Over 0, 1, 2 and 3 axes; over none x is (…, C).
 template <std::floating_point T>
 using BatchNorm0d = BatchNorm<T, 0>;
 template <std::floating_point T>

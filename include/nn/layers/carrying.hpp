@@ -25,20 +25,25 @@ template <class L, class State, class T, std::size_t Axes>
 struct Carrying {
     static constexpr bool carries = true;
 
+    /// y, from a state of zeros.
     template <tensor_of<T, Axes> X>
     auto operator()(const X& x) const {
         return evaluate(from_zeros(), x);
     }
+    /// y, from this state, which is written.
     template <tensor_of<T, Axes> X>
     auto operator()(const X& x, State& state) const {
         return evaluate(with(L::views(state), {}), x);
     }
+    /// The same, and a batch element starts afresh before each step that `resets` marks.
     template <tensor_of<T, Axes> X, tensor_of<bool, Axes - 1> Resets, class Self = L>
         requires(Self::takes_resets)
     auto operator()(const X& x, State& state, const Resets& resets) const {
         const Operand<const Resets> held(resets);
         return evaluate(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x);
     }
+    /// The same three calls into y: a container of another shape is replaced by one that fits, a view must fit. Allocates nothing once
+    /// warm.
     template <input_of<T, Axes> X, output_of<T, Axes> Y>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         evaluate_into(from_zeros(), x, y, workspace);
@@ -53,6 +58,7 @@ struct Carrying {
         const Operand<const Resets> held(resets);
         evaluate_into(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x, y, workspace);
     }
+    /// What x of this shape becomes; nothing is computed.
     template <std::size_t R>
         requires(R >= Axes)
     Shape<R> output_shape(const Shape<R>& x)

@@ -43,9 +43,9 @@ template <std::floating_point T>
 struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T, 2> {
     using State = CausalConv1dState<T>;
 
-    CausalConv1dOptions options;
-    Tensor<T, 3> weight;
-    std::optional<Tensor<T, 1>> bias;
+    CausalConv1dOptions options;              ///< what it was built with
+    Tensor<T, 3> weight;                      ///< (O, C/G, K)
+    std::optional<Tensor<T, 1>> bias;         ///< (O)
     std::optional<Tensor<T, 3>> weight_mask;  ///< multiplies the weight at every call
 
     static constexpr std::string_view name = "nn::CausalConv1d";

@@ -31,9 +31,9 @@ namespace nn::inline NN_ABI {
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 15; the numbers of equinox.nn.Conv and torch.nn.ConvNd.
 template <std::floating_point T, std::size_t N>
 struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
-    ConvOptions<N> options;
-    Tensor<T, N + 2> weight;
-    std::optional<Tensor<T, 1>> bias;
+    ConvOptions<N> options;                       ///< what it was built with
+    Tensor<T, N + 2> weight;                      ///< (O, C/G, K₁ … K_N)
+    std::optional<Tensor<T, 1>> bias;             ///< (O)
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
     static constexpr std::string_view name = "nn::Conv";
@@ -68,6 +68,7 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
         ops::check_conv_parameters(name, options, parameters());
         return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), freeze, function);
     }
+    /// Whether the frozen form is faster where the channels of x lie side by side.
     bool likes_channels_last(const FreezeOptions& freeze) const {
         return FrozenConv<T, N, ConvOptions<N>, kernels::NoFunction>::likes_channels_last(options, freeze);
     }
@@ -100,6 +101,7 @@ private:
     }
 };
 
+/// Over 1, 2 and 3 axes.
 template <std::floating_point T>
 using Conv1d = Conv<T, 1>;
 template <std::floating_point T>

@@ -40,9 +40,9 @@ namespace nn::inline NN_ABI {
 ///         lax padding, of brainstate's with `flip_kernel` too; of torch.nn.ConvTranspose through `nn::from_torch_transposed`.
 template <std::floating_point T, std::size_t N>
 struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
-    ConvTransposeOptions<N> options;
-    Tensor<T, N + 2> weight;
-    std::optional<Tensor<T, 1>> bias;
+    ConvTransposeOptions<N> options;              ///< what it was built with
+    Tensor<T, N + 2> weight;                      ///< (O, C/G, K₁ … K_N)
+    std::optional<Tensor<T, 1>> bias;             ///< (O)
     std::optional<Tensor<T, N + 2>> weight_mask;  ///< multiplies the weight at every call
 
     static constexpr std::string_view name = "nn::ConvTranspose";
@@ -104,6 +104,7 @@ private:
     }
 };
 
+/// Over 1, 2 and 3 axes.
 template <std::floating_point T>
 using ConvTranspose1d = ConvTranspose<T, 1>;
 template <std::floating_point T>

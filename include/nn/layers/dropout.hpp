@@ -28,19 +28,23 @@ struct DropoutOptions {
 /// Errors  shape_error, std::invalid_argument (rate); the output is untouched.
 /// Source  Srivastava et al. 2014; the distribution of equinox.nn.Dropout, torch.nn.Dropout and blox.Dropout.
 struct Dropout {
-    DropoutOptions options;
+    DropoutOptions options;  ///< what it was built with
 
     static constexpr std::string_view name = "nn::Dropout";
     static constexpr bool carries = false;
 
+    /// Checks the options.
     explicit Dropout(const DropoutOptions& options_ = {}) : options(options_) { check_rate(); }
 
+    /// x itself.
     template <operand X>
         requires std::floating_point<element_of<X>>
     auto operator()(const X& x) const { return detail::evaluate(copy<element_of<X>>(), x); }
+    /// x with elements dropped as the mode's engine says.
     template <operand X, random_engine Engine>
         requires std::floating_point<element_of<X>>
     auto operator()(const X& x, Training<Engine> mode) const { return detail::evaluate(drop<element_of<X>>(*mode.engine), x); }
+    /// The same two into y, which may be x: a container of another shape is replaced by one that fits, a view must fit.
     template <in_memory X, output_of<element_of<X>> Y>
         requires std::floating_point<element_of<X>>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(copy<element_of<X>>(), x, y, workspace); }
@@ -49,6 +53,7 @@ struct Dropout {
     void forward_into(const X& x, Training<Engine> mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(drop<element_of<X>>(*mode.engine), x, y, workspace);
     }
+    /// That of x.
     template <std::size_t R>
     Shape<R> output_shape(const Shape<R>& x) const {
         return x;

@@ -26,8 +26,8 @@ namespace nn::inline NN_ABI {
 /// Source  equinox.nn.Embedding, torch.nn.Embedding, blox.Embed (with `attend`).
 template <std::floating_point T>
 struct Embed {
-    EmbedOptions options;
-    Tensor<T, 2> weight;
+    EmbedOptions options;  ///< what it was built with
+    Tensor<T, 2> weight;   ///< (V, D), the table
 
     static constexpr std::string_view name = "nn::Embed";
     static constexpr bool carries = false;
@@ -45,21 +45,26 @@ struct Embed {
         check_table(name);
     }
 
+    /// The rows that the indices name.
     template <operand X>
         requires index_type<element_of<X>>
     auto operator()(const X& x) const { return detail::evaluate(lookup<element_of<X>>(), x); }
+    /// The same into y: a container of another shape is replaced by one that fits, a view must fit.
     template <in_memory X, output_of<T, 1> Y>
         requires index_type<element_of<X>>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(lookup<element_of<X>>(), x, y, workspace); }
+    /// What indices of this shape become.
     template <std::size_t R>
     Shape<R + 1> output_shape(const Shape<R>& x) const {
         return detail::shape_after(lookup<int>(), x);
     }
 
+    /// x · weightᵀ.
     template <tensor_of<T, 1> X>
     auto attend(const X& x) const {
         return detail::evaluate(attention(), x);
     }
+    /// The same into y.
     template <input_of<T, 1> X, output_of<T, 1> Y>
     void attend_into(const X& x, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(attention(), x, y, workspace);

@@ -24,6 +24,7 @@ public:
     static constexpr std::string_view name = Layer::name;
     static constexpr bool takes_resets = Layer::takes_resets;
 
+    /// Packs the weights.
     explicit FrozenRecurrent(const Layer& layer) : options_(layer.options), isa_(simd::machine()) {
         (void)kernels::pack_recurrent(isa_, view_of(layer.weight_ih), view_of(layer.weight_hh),
                                       Layer::candidate_gates * options_.hidden_size, [&](index_t count) {

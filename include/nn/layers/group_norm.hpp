@@ -29,12 +29,13 @@ namespace nn::inline NN_ABI {
 ///         and eps 1e-6.
 template <std::floating_point T, std::size_t N>
 struct GroupNorm : detail::Stateless<GroupNorm<T, N>, T, N + 1> {
-    GroupNormOptions options;
+    GroupNormOptions options;            ///< what it was built with
     std::optional<Tensor<T, 1>> weight;  ///< (C), 1 at first
     std::optional<Tensor<T, 1>> bias;    ///< (C), 0 at first
 
     static constexpr std::string_view name = "nn::GroupNorm";
 
+    /// Weight 1 and bias 0, as far as the options want them.
     explicit GroupNorm(const GroupNormOptions& options_) : options((ops::check_group_norm_options(name, options_), options_)) {
         check_allocatable(name, Shape<1>{options.channels}, sizeof(T));
         if (options.use_weight) {

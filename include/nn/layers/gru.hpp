@@ -52,10 +52,10 @@ template <std::floating_point T, std::size_t Axes>
 struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     using State = GRUState<T>;
 
-    GRUOptions options;
-    Tensor<T, 2> weight_ih;
-    Tensor<T, 2> weight_hh;
-    std::optional<Tensor<T, 1>> bias;
+    GRUOptions options;                  ///< what it was built with
+    Tensor<T, 2> weight_ih;              ///< (3H, D)
+    Tensor<T, 2> weight_hh;              ///< (3H, H)
+    std::optional<Tensor<T, 1>> bias;    ///< (3H)
     std::optional<Tensor<T, 1>> bias_n;  ///< with GRUReset::after
 
     static constexpr std::string_view name = Axes == 1 ? "nn::GRUCell" : "nn::GRU";
@@ -131,6 +131,7 @@ private:
     }
 };
 
+/// Over sequences, and over one step.
 template <std::floating_point T>
 using GRU = BasicGRU<T, 2>;
 template <std::floating_point T>

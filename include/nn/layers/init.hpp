@@ -20,10 +20,11 @@ namespace nn::inline NN_ABI {
 
 /// The fans of an array, as `Initialiser::Fan` names them.
 struct Fans {
-    index_t in = 1;
-    index_t out = 1;
+    index_t in = 1;        ///< what an output is summed of
+    index_t out = 1;       ///< what an input adds to
     index_t equinox = in;  ///< what Equinox's own initialiser divides by
 
+    /// The one that is meant; 1 for none.
     double operator[](Initialiser::Fan fan) const {
         switch (fan) {
             case Initialiser::Fan::none: return 1;

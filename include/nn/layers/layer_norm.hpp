@@ -30,12 +30,13 @@ namespace nn::inline NN_ABI {
 ///         `use_bias`; of brainstate with eps 1e-6.
 template <std::floating_point T, std::size_t R, template <std::size_t> class Options>
 struct BasicLayerNorm : detail::Stateless<BasicLayerNorm<T, R, Options>, T, R> {
-    Options<R> options;
+    Options<R> options;                  ///< what it was built with
     std::optional<Tensor<T, R>> weight;  ///< 1 at first
     std::optional<Tensor<T, R>> bias;    ///< 0 at first
 
     static constexpr std::string_view name = Options<R>::who;
 
+    /// Weight 1 and bias 0, as far as the options want them.
     explicit BasicLayerNorm(const Options<R>& options_) : options((ops::check_layer_norm_options(name, options_), options_)) {
         check_allocatable(name, options.shape.values(), sizeof(T));
         if (options.use_weight) {
@@ -64,6 +65,7 @@ private:
     }
 };
 
+/// With the mean subtracted, and without.
 template <std::floating_point T, std::size_t R = 1>
 using LayerNorm = BasicLayerNorm<T, R, LayerNormOptions>;
 template <std::floating_point T, std::size_t R = 1>

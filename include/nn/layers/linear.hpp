@@ -18,11 +18,11 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `Linear`.
 struct LinearOptions {
-    index_t in_features = 0;   ///< C
-    index_t out_features = 0;  ///< O
-    bool use_bias = true;
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    index_t in_features = 0;                  ///< C
+    index_t out_features = 0;                 ///< O
+    bool use_bias = true;                     ///< whether there is a bias
+    Initialiser weight_init = init::equinox;  ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;    ///< how an engine fills the biases
 };
 
 /// An affine map of the last axis.
@@ -39,9 +39,9 @@ struct LinearOptions {
 /// Source  the numbers of equinox.nn.Linear and torch.nn.Linear.
 template <std::floating_point T>
 struct Linear : detail::Stateless<Linear<T>, T, 1> {
-    LinearOptions options;
-    Tensor<T, 2> weight;
-    std::optional<Tensor<T, 1>> bias;
+    LinearOptions options;             ///< what it was built with
+    Tensor<T, 2> weight;               ///< (O, C)
+    std::optional<Tensor<T, 1>> bias;  ///< (O)
 
     static constexpr std::string_view name = "nn::Linear";
 

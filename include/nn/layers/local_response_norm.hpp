@@ -25,10 +25,11 @@ namespace nn::inline NN_ABI {
 /// Source  Krizhevsky et al. 2012; the numbers of noxton.LocalResponseNormalization; of torch.nn.LocalResponseNorm with `average` and k 1.
 template <std::floating_point T, std::size_t N>
 struct LocalResponseNorm : detail::Stateless<LocalResponseNorm<T, N>, T, N + 1> {
-    LocalResponseNormOptions options;
+    LocalResponseNormOptions options;  ///< what it was built with
 
     static constexpr std::string_view name = "nn::LocalResponseNorm";
 
+    /// Checks the options.
     explicit LocalResponseNorm(const LocalResponseNormOptions& options_ = {})
         : options((ops::check_local_response_norm_options(name, options_), options_)) {}
 

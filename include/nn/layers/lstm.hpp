@@ -55,10 +55,10 @@ template <std::floating_point T, std::size_t Axes>
 struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     using State = LSTMState<T>;
 
-    LSTMOptions options;
-    Tensor<T, 2> weight_ih;
-    Tensor<T, 2> weight_hh;
-    std::optional<Tensor<T, 1>> bias;
+    LSTMOptions options;               ///< what it was built with
+    Tensor<T, 2> weight_ih;            ///< (4H, D)
+    Tensor<T, 2> weight_hh;            ///< (4H, H)
+    std::optional<Tensor<T, 1>> bias;  ///< (4H)
 
     static constexpr std::string_view name = Axes == 1 ? "nn::LSTMCell" : "nn::LSTM";
     static constexpr bool takes_resets = true;
@@ -129,6 +129,7 @@ private:
     }
 };
 
+/// Over sequences, and over one step.
 template <std::floating_point T>
 using LSTM = BasicLSTM<T, 2>;
 template <std::floating_point T>

@@ -24,10 +24,11 @@ namespace nn::inline NN_ABI {
 /// Source  the numbers of blox's pools; equinox.nn.AvgPool with `count_padding`; torch.nn.MaxPool, AvgPool.
 template <std::size_t N, class Kind>
 struct Pool : detail::Stateless<Pool<N, Kind>, void, N + 1> {
-    PoolOptions<N> options;
+    PoolOptions<N> options;  ///< what it was built with
 
     static constexpr std::string_view name = Kind::name;
 
+    /// Checks the options.
     explicit Pool(const PoolOptions<N>& options_) : options((ops::check_pool_options(Kind::name, options_), options_)) {}
 
 private:
@@ -43,6 +44,7 @@ private:
     }
 };
 
+/// The maximum, the minimum and the mean.
 template <std::size_t N>
 using MaxPool = Pool<N, ops::MaxPooling>;
 template <std::size_t N>
@@ -50,6 +52,7 @@ using MinPool = Pool<N, ops::MinPooling>;
 template <std::size_t N>
 using AvgPool = Pool<N, ops::AvgPooling>;
 
+/// Over 1, 2 and 3 axes.
 using MaxPool1d = MaxPool<1>;
 using MaxPool2d = MaxPool<2>;
 using MaxPool3d = MaxPool<3>;

@@ -22,14 +22,17 @@ template <class L, class T, std::size_t I, std::size_t O = I>
 struct Stateless {
     static constexpr bool carries = false;
 
+    /// y, a tensor with x's leading axes (an xarray for an x whose rank is known at run time only).
     template <operand X>
         requires(element_for<element_of<X>, T>&& rank_of<X> >= I)
     auto operator()(const X& x) const { return evaluate(self().template operation<element_of<X>>(), x); }
+    /// The same into y: a container of another shape is replaced by one that fits, a view must fit. Allocates nothing once warm.
     template <in_memory X, output_of<element_of<X>, O> Y>
         requires(element_for<element_of<X>, T>&& rank_of<X> >= I)
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         evaluate_into(self().template operation<element_of<X>>(), x, y, workspace);
     }
+    /// What x of this shape becomes; nothing is computed.
     template <std::size_t R>
         requires(R >= I)
     Shape<R - I + O> output_shape(const Shape<R>& x)

@@ -25,18 +25,19 @@ enum class AdaptiveWindows {
 /// Hyper-parameters of an adaptive pool over N axes.
 template <std::size_t N>
 struct AdaptivePoolOptions {
-    PerAxis<N> output_size = 1;  ///< M, each ≥ 1
-    AdaptiveWindows windows = AdaptiveWindows::torch;
-    Layout layout = Layout::channels_first;
+    PerAxis<N> output_size = 1;                        ///< M, each ≥ 1
+    AdaptiveWindows windows = AdaptiveWindows::torch;  ///< how an axis is cut
+    Layout layout = Layout::channels_first;            ///< where the channels stand in an item
 };
 
 /// Hyper-parameters of a global pool.
 struct GlobalPoolOptions {
-    Layout layout = Layout::channels_first;
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 };
 
 namespace ops {
 
+/// Refuses options that are wrong whatever the input.
 template <std::size_t N>
 void check_adaptive_pool_options(std::string_view who, const AdaptivePoolOptions<N>& options) {
     for (std::size_t axis = 0; axis < N; ++axis) {

@@ -17,13 +17,13 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `BatchNorm`.
 struct BatchNormOptions {
-    index_t size = 0;                  ///< C
-    double eps = 1e-5;                 ///< added to the variance
-    double momentum = 0.1;             ///< weight of the new batch in the running statistics (PyTorch's and noxton's sense)
-    bool unbiased_running_var = true;  ///< whether n − 1 divides the variance that is kept; blox: false
-    bool use_weight = true;
-    bool use_bias = true;
-    Layout layout = Layout::channels_first;
+    index_t size = 0;                        ///< C
+    double eps = 1e-5;                       ///< added to the variance
+    double momentum = 0.1;                   ///< weight of the new batch in the running statistics (PyTorch's and noxton's sense)
+    bool unbiased_running_var = true;        ///< whether n − 1 divides the variance that is kept; blox: false
+    bool use_weight = true;                  ///< whether there is a weight
+    bool use_bias = true;                    ///< whether there is a bias
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 };
 
 namespace ops {

@@ -16,15 +16,15 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `CausalConv1d`.
 struct CausalConv1dOptions {
-    index_t in_channels = 0;   ///< C, a multiple of groups
-    index_t out_channels = 0;  ///< O, a multiple of groups
-    index_t kernel_size = 1;   ///< K ≥ 1
-    index_t dilation = 1;      ///< d ≥ 1, steps between taps
-    index_t groups = 1;        ///< G; as many as channels is depthwise
-    bool use_bias = true;
-    Layout layout = Layout::channels_last;  ///< items (T, C), as every other layer over time; channels_first: (C, T)
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    index_t in_channels = 0;                  ///< C, a multiple of groups
+    index_t out_channels = 0;                 ///< O, a multiple of groups
+    index_t kernel_size = 1;                  ///< K ≥ 1
+    index_t dilation = 1;                     ///< d ≥ 1, steps between taps
+    index_t groups = 1;                       ///< G; as many as channels is depthwise
+    bool use_bias = true;                     ///< whether there is a bias
+    Layout layout = Layout::channels_last;    ///< items (T, C), as every other layer over time; channels_first: (C, T)
+    Initialiser weight_init = init::equinox;  ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;    ///< how an engine fills the biases
 };
 
 namespace ops {

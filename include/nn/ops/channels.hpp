@@ -16,8 +16,8 @@ namespace nn::inline NN_ABI::ops {
 /// Weight and bias (C), if any.
 template <class T>
 struct ChannelParameters {
-    std::optional<View<const T, 1>> weight;
-    std::optional<View<const T, 1>> bias;
+    std::optional<View<const T, 1>> weight;  ///< what a channel is multiplied by
+    std::optional<View<const T, 1>> bias;    ///< what is added to it
 };
 
 /// Refuses an array that is not of one element per channel; `size_name` is what the options call their number.

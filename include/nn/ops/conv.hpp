@@ -30,10 +30,10 @@ struct ConvOptions {
     PerAxis<N> input_dilation = 1;  ///< l, l − 1 zeros are read between cells of x, each ≥ 1
     index_t groups = 1;             ///< G, output block g reads input block g
     bool use_bias = true;           ///< whether y = … + bias
-    PaddingMode padding_mode = PaddingMode::zeros;
-    Layout layout = Layout::channels_first;
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    PaddingMode padding_mode = PaddingMode::zeros;  ///< what cells outside x read as
+    Layout layout = Layout::channels_first;         ///< where the channels stand in an item
+    Initialiser weight_init = init::equinox;        ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;          ///< how an engine fills the biases
 };
 
 namespace ops {
@@ -91,9 +91,9 @@ Shape<N + 2> conv_weight_shape(const Options<N>& options) {
 /// The arrays of a convolution. `mask`, if any, multiplies the weight element by element.
 template <class T, std::size_t N>
 struct ConvParameters {
-    View<const T, N + 2> weight;
-    std::optional<View<const T, 1>> bias;
-    std::optional<View<const T, N + 2>> mask;
+    View<const T, N + 2> weight;               ///< (O, C/G, K₁ … K_N)
+    std::optional<View<const T, 1>> bias;      ///< (O)
+    std::optional<View<const T, N + 2>> mask;  ///< of the weight's shape
 };
 
 /// Refuses arrays that do not fit the options.
@@ -189,7 +189,7 @@ kernels::ChannelsLast channels_last(const Options& options) {
 /// How the taps of a convolution, or of a transposed one, are sorted in its weight.
 template <template <std::size_t> class Options, std::size_t N>
 kernels::TapClasses<N> tap_classes(const Options<N>& options) {
-    kernels::TapClasses<N> classes;
+    kernels::TapClasses<N> classes;  ///< how its taps are sorted
     for (std::size_t axis = 0; axis < N; ++axis) {
         index_t apart = 0;  // cells of x
         if constexpr (requires { options.input_dilation; }) {
@@ -218,15 +218,15 @@ const ConvParameters<T, N>& as_taken(const ConvOptions<N>&, const ConvParameters
 /// The weight of a convolution for one call: as it is, times its mask, and packed.
 template <class T, std::size_t N>
 struct CallWeight {
-    const T* matrix;  ///< (O, C/G · ΠK), row-major, class by class of its taps
-    index_t outputs;
-    index_t channels;  ///< of a group
-    index_t groups;
-    kernels::TapClasses<N> classes;
-    index_t windows;  ///< of all items
-    kernels::ChannelsLast last;
-    const Workspace::Frame& frame;
-    mutable std::optional<kernels::PackedConv<T>> packed = std::nullopt;  // when first asked for, once for a call
+    const T* matrix;                                                      ///< (O, C/G · ΠK), row-major, class by class of its taps
+    index_t outputs;                                                      ///< O
+    index_t channels;                                                     ///< of a group
+    index_t groups;                                                       ///< G
+    kernels::TapClasses<N> classes;                                       ///< how its taps are sorted
+    index_t windows;                                                      ///< of all items
+    kernels::ChannelsLast last;                                           ///< whose channels lie side by side
+    const Workspace::Frame& frame;                                        ///< where it is kept
+    mutable std::optional<kernels::PackedConv<T>> packed = std::nullopt;  ///< when first asked for, once for a call
 
     /// Of a convolution with these options.
     template <template <std::size_t> class Options>
@@ -241,7 +241,7 @@ struct CallWeight {
         matrix = sorted_weight(classes, parameters, frame);
     }
 
-    const T* dense() const { return matrix; }
+    const T* dense() const { return matrix; }  ///< row by row
     /// In scratch memory.
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {

@@ -26,25 +26,26 @@ enum class TransposePadding {
 /// Hyper-parameters of a transposed convolution. Lengths count cells; axes are in memory order; a scalar means every axis.
 template <std::size_t N>
 struct ConvTransposeOptions {
-    index_t in_channels = 0;        ///< C, a multiple of groups
-    index_t out_channels = 0;       ///< O, a multiple of groups
-    PerAxis<N> kernel_size = 1;     ///< K, each ≥ 1
-    PerAxis<N> stride = 1;          ///< s, each ≥ 1
-    Padding<N> padding = 0;         ///< p
-    PerAxis<N> output_padding = 0;  ///< a, 0 … s − 1: which of the s lengths that a convolution maps onto x's
-    PerAxis<N> dilation = 1;        ///< d, cells between taps, each ≥ 1
-    index_t groups = 1;             ///< G
-    bool use_bias = true;
-    PaddingMode padding_mode = PaddingMode::zeros;                  ///< that of the convolution that it transposes
+    index_t in_channels = 0;                        ///< C, a multiple of groups
+    index_t out_channels = 0;                       ///< O, a multiple of groups
+    PerAxis<N> kernel_size = 1;                     ///< K, each ≥ 1
+    PerAxis<N> stride = 1;                          ///< s, each ≥ 1
+    Padding<N> padding = 0;                         ///< p
+    PerAxis<N> output_padding = 0;                  ///< a, 0 … s − 1: which of the s lengths that a convolution maps onto x's
+    PerAxis<N> dilation = 1;                        ///< d, cells between taps, each ≥ 1
+    index_t groups = 1;                             ///< G
+    bool use_bias = true;                           ///< whether there is a bias
+    PaddingMode padding_mode = PaddingMode::zeros;  ///< that of the convolution that it transposes
     TransposePadding padding_convention = TransposePadding::torch;  ///< what `padding` counts
     bool flip_kernel = false;                                       ///< whether the taps are read backwards (brainstate, torch's weights)
-    Layout layout = Layout::channels_first;
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    Layout layout = Layout::channels_first;                         ///< where the channels stand in an item
+    Initialiser weight_init = init::equinox;                        ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;                          ///< how an engine fills the biases
 };
 
 namespace ops {
 
+/// Refuses options that are wrong whatever the input.
 template <std::size_t N>
 void check_conv_transpose_options(std::string_view who, const ConvTransposeOptions<N>& options) {
     check_conv_lengths<N>(who, options);

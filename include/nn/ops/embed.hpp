@@ -25,14 +25,15 @@ enum class OutOfRange {
 
 /// Hyper-parameters of `Embed`.
 struct EmbedOptions {
-    index_t num_embeddings = 0;  ///< V, each ≥ 1
-    index_t embedding_size = 0;  ///< D
-    OutOfRange out_of_range = OutOfRange::error;
-    Initialiser weight_init = init::normal(1);  ///< blox: init::normal(1 / √D)
+    index_t num_embeddings = 0;                   ///< V, each ≥ 1
+    index_t embedding_size = 0;                   ///< D
+    OutOfRange out_of_range = OutOfRange::error;  ///< what an index that has no row does
+    Initialiser weight_init = init::normal(1);    ///< blox: init::normal(1 / √D)
 };
 
 namespace ops {
 
+/// Refuses options that are wrong whatever the input.
 inline void check_embed_options(std::string_view who, const EmbedOptions& options) {
     require<std::invalid_argument>(options.num_embeddings >= 1, who, "num_embeddings ", options.num_embeddings, ", expected at least 1");
     require<std::invalid_argument>(options.embedding_size >= 1, who, "embedding_size ", options.embedding_size, ", expected at least 1");

@@ -16,16 +16,17 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `GroupNorm`.
 struct GroupNormOptions {
-    index_t groups = 1;    ///< G, divides channels
-    index_t channels = 0;  ///< C
-    double eps = 1e-5;     ///< added to the variance
-    bool use_weight = true;
-    bool use_bias = true;
-    Layout layout = Layout::channels_first;
+    index_t groups = 1;                      ///< G, divides channels
+    index_t channels = 0;                    ///< C
+    double eps = 1e-5;                       ///< added to the variance
+    bool use_weight = true;                  ///< whether there is a weight
+    bool use_bias = true;                    ///< whether there is a bias
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 };
 
 namespace ops {
 
+/// Refuses options that are wrong whatever the input.
 inline void check_group_norm_options(std::string_view who, const GroupNormOptions& options) {
     require<std::invalid_argument>(options.channels >= 1, who, "channels ", options.channels, ", expected at least 1");
     require<std::invalid_argument>(options.groups >= 1, who, "groups ", options.groups, ", expected at least 1");

@@ -15,25 +15,29 @@ enum class GRUReset {
 
 /// Hyper-parameters of `GRU` and `GRUCell`.
 struct GRUOptions {
-    index_t input_size = 0;   ///< D
-    index_t hidden_size = 0;  ///< H
-    bool use_bias = true;
-    GRUReset reset = GRUReset::after;
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    index_t input_size = 0;                   ///< D
+    index_t hidden_size = 0;                  ///< H
+    bool use_bias = true;                     ///< whether there is a bias
+    GRUReset reset = GRUReset::after;         ///< where the reset gate is applied
+    Initialiser weight_init = init::equinox;  ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;    ///< how an engine fills the biases
 };
 
 namespace ops {
 
+/// The arrays of a GRU.
 template <class T>
 struct GRUParameters : RecurrentParameters<T> {
     std::optional<View<const T, 1>> bias_n;  ///< (H), inside the reset gate; with GRUReset::after and a bias only
 };
 
+/// Whether the product with h has a bias of its own, inside the reset gate.
 inline bool has_bias_n(const GRUOptions& options) { return options.use_bias && options.reset == GRUReset::after; }
 
+/// Refuses options that are wrong whatever the input.
 inline void check_gru_options(std::string_view who, const GRUOptions& options) { check_recurrent_options(who, 3, options); }
 
+/// Refuses arrays that do not fit the options.
 template <class T>
 void check_gru_parameters(std::string_view who, const GRUOptions& options, const GRUParameters<T>& parameters) {
     check_recurrent_parameters<T>(who, 3, options, parameters);

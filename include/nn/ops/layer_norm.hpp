@@ -18,25 +18,25 @@ namespace nn::inline NN_ABI {
 /// Hyper-parameters of `LayerNorm` over R trailing axes.
 template <std::size_t R>
 struct LayerNormOptions {
-    PerAxis<R> shape = 0;  ///< extents of the axes that are normalised, each ≥ 1
-    double eps = 1e-5;     ///< added to the variance
-    bool use_weight = true;
-    bool use_bias = true;
+    PerAxis<R> shape = 0;    ///< extents of the axes that are normalised, each ≥ 1
+    double eps = 1e-5;       ///< added to the variance
+    bool use_weight = true;  ///< whether there is a weight
+    bool use_bias = true;    ///< whether there is a bias
 
-    static constexpr std::string_view who = "nn::LayerNorm";
-    static constexpr bool centred = true;
+    static constexpr std::string_view who = "nn::LayerNorm";  ///< begins the error texts
+    static constexpr bool centred = true;                     ///< whether the mean is subtracted
 };
 
 /// Hyper-parameters of `RMSNorm` over R trailing axes.
 template <std::size_t R>
 struct RMSNormOptions {
-    PerAxis<R> shape = 0;  ///< extents of the axes that are normalised, each ≥ 1
-    double eps = 1e-5;     ///< added to the mean square
-    bool use_weight = true;
-    bool use_bias = false;  ///< Equinox: true
+    PerAxis<R> shape = 0;    ///< extents of the axes that are normalised, each ≥ 1
+    double eps = 1e-5;       ///< added to the mean square
+    bool use_weight = true;  ///< whether there is a weight
+    bool use_bias = false;   ///< Equinox: true
 
-    static constexpr std::string_view who = "nn::RMSNorm";
-    static constexpr bool centred = false;
+    static constexpr std::string_view who = "nn::RMSNorm";  ///< begins the error texts
+    static constexpr bool centred = false;                  ///< whether the mean is subtracted
 };
 
 namespace ops {
@@ -44,10 +44,11 @@ namespace ops {
 /// The arrays of a normalisation over R axes, of their shape, if any.
 template <class T, std::size_t R>
 struct LayerNormParameters {
-    std::optional<View<const T, R>> weight;
-    std::optional<View<const T, R>> bias;
+    std::optional<View<const T, R>> weight;  ///< what an element is multiplied by
+    std::optional<View<const T, R>> bias;    ///< what is added to it
 };
 
+/// Refuses options that are wrong whatever the input.
 template <template <std::size_t> class Options, std::size_t R>
 void check_layer_norm_options(std::string_view who, const Options<R>& options) {
     for (const index_t extent : options.shape.values()) {
@@ -56,6 +57,7 @@ void check_layer_norm_options(std::string_view who, const Options<R>& options) {
     require<std::invalid_argument>(options.eps >= 0, who, "eps ", options.eps, ", expected at least 0");
 }
 
+/// Refuses arrays that do not fit the options.
 template <template <std::size_t> class Options, class T, std::size_t R>
 void check_layer_norm_parameters(std::string_view who, const Options<R>& options, const LayerNormParameters<T, R>& parameters) {
     const auto check = [&](std::string_view name, const std::optional<View<const T, R>>& array, bool expected) {

@@ -20,6 +20,7 @@ Shape<1> linear_item(std::string_view who, const Batch<const T, 1>& x, const Sha
     return {weight[0]};
 }
 
+/// Refuses a bias that does not fit the weight.
 template <class T>
 void check_linear_parameters(std::string_view who, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias) {
     require(!bias || bias->shape[0] == weight.shape[0], who, "bias ", bias ? bias->shape : Shape<1>{}, ", expected (", weight.shape[0],

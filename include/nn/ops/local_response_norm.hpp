@@ -15,16 +15,17 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `LocalResponseNorm`.
 struct LocalResponseNormOptions {
-    index_t size = 5;  ///< n, channels in the window, ⌊n / 2⌋ of them below
-    double alpha = 1e-4;
-    double beta = 0.75;
-    double k = 2;
-    bool average = false;  ///< whether alpha is divided by n (PyTorch, with k = 1)
-    Layout layout = Layout::channels_first;
+    index_t size = 5;                        ///< n, channels in the window, ⌊n / 2⌋ of them below
+    double alpha = 1e-4;                     ///< weight of the sum of squares
+    double beta = 0.75;                      ///< the power
+    double k = 2;                            ///< added to alpha times the sum
+    bool average = false;                    ///< whether alpha is divided by n (PyTorch, with k = 1)
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 };
 
 namespace ops {
 
+/// Refuses options that are wrong whatever the input.
 inline void check_local_response_norm_options(std::string_view who, const LocalResponseNormOptions& options) {
     const index_t least = options.average ? 1 : 0;
     require<std::invalid_argument>(options.size >= least, who, "size ", options.size, ", expected at least ", least);

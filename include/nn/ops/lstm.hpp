@@ -9,12 +9,12 @@ namespace nn::inline NN_ABI {
 
 /// Hyper-parameters of `LSTM` and `LSTMCell`.
 struct LSTMOptions {
-    index_t input_size = 0;   ///< D
-    index_t hidden_size = 0;  ///< H
-    bool use_bias = true;
-    double forget_bias = 0;  ///< added to the forget gate before its sigmoid at every step; brainstate: 1
-    Initialiser weight_init = init::equinox;
-    Initialiser bias_init = init::equinox;
+    index_t input_size = 0;                   ///< D
+    index_t hidden_size = 0;                  ///< H
+    bool use_bias = true;                     ///< whether there is a bias
+    double forget_bias = 0;                   ///< added to the forget gate before its sigmoid at every step; brainstate: 1
+    Initialiser weight_init = init::equinox;  ///< how an engine fills the weights
+    Initialiser bias_init = init::equinox;    ///< how an engine fills the biases
 };
 
 namespace ops {
@@ -26,8 +26,10 @@ struct LSTMStateView {
     View<T, 2> cell;    ///< (B, H)
 };
 
+/// Refuses options that are wrong whatever the input.
 inline void check_lstm_options(std::string_view who, const LSTMOptions& options) { check_recurrent_options(who, 4, options); }
 
+/// Refuses arrays that do not fit the options.
 template <class T>
 void check_lstm_parameters(std::string_view who, const LSTMOptions& options, const RecurrentParameters<T>& parameters) {
     check_recurrent_parameters(who, 4, options, parameters);

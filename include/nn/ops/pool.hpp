@@ -18,12 +18,12 @@ namespace nn::inline NN_ABI {
 /// Hyper-parameters of a pool over N axes.
 template <std::size_t N>
 struct PoolOptions {
-    PerAxis<N> window = 1;       ///< K, each ≥ 1
-    PerAxis<N> stride = 0;       ///< s; 0 means the window
-    Padding<N> padding = 0;      ///< cells that are no part of any answer; each ≥ 0
-    bool count_padding = false;  ///< an average divides by the padding's cells too (Equinox, PyTorch's count_include_pad)
-    bool ceil_mode = false;      ///< a last window may reach past the end, but not start there (PyTorch)
-    Layout layout = Layout::channels_first;
+    PerAxis<N> window = 1;                   ///< K, each ≥ 1
+    PerAxis<N> stride = 0;                   ///< s; 0 means the window
+    Padding<N> padding = 0;                  ///< cells that are no part of any answer; each ≥ 0
+    bool count_padding = false;              ///< an average divides by the padding's cells too (Equinox, PyTorch's count_include_pad)
+    bool ceil_mode = false;                  ///< a last window may reach past the end, but not start there (PyTorch)
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 };
 
 namespace ops {
@@ -31,27 +31,27 @@ namespace ops {
 /// The kinds of pool, and the kernel that joins the cells.
 struct MaxPooling {
     static constexpr std::string_view name = "nn::MaxPool";
-    static constexpr std::string_view adaptive_name = "nn::AdaptiveMaxPool";
-    static constexpr std::string_view global_name = "nn::GlobalMaxPool";
-    using Kernel = kernels::Maximum;
+    static constexpr std::string_view adaptive_name = "nn::AdaptiveMaxPool";  ///< begins the error texts of that pool
+    static constexpr std::string_view global_name = "nn::GlobalMaxPool";      ///< begins the error texts of that pool
+    using Kernel = kernels::Maximum;                                          ///< joins the cells of a window
 };
 struct MinPooling {
     static constexpr std::string_view name = "nn::MinPool";
-    using Kernel = kernels::Minimum;
+    using Kernel = kernels::Minimum;  ///< joins the cells of a window
 };
 struct AvgPooling {
     static constexpr std::string_view name = "nn::AvgPool";
-    static constexpr std::string_view adaptive_name = "nn::AdaptiveAvgPool";
-    static constexpr std::string_view global_name = "nn::GlobalAvgPool";
-    using Kernel = kernels::Mean;
+    static constexpr std::string_view adaptive_name = "nn::AdaptiveAvgPool";  ///< begins the error texts of that pool
+    static constexpr std::string_view global_name = "nn::GlobalAvgPool";      ///< begins the error texts of that pool
+    using Kernel = kernels::Mean;                                             ///< joins the cells of a window
 };
 
 /// The windows of a pool over items (C, L₁ … L_N) or (L₁ … L_N, C).
 template <std::size_t N>
 struct PoolPlan {
-    std::array<kernels::PoolAxis, N> axes;  ///< of space
-    index_t channels = 0;
-    Layout layout = Layout::channels_first;
+    std::array<kernels::PoolAxis, N> axes;   ///< of space
+    index_t channels = 0;                    ///< C
+    Layout layout = Layout::channels_first;  ///< where the channels stand in an item
 
     /// Extents of one item of y, in the item's order of axes.
     Shape<N + 1> item() const {
@@ -63,6 +63,7 @@ struct PoolPlan {
     }
 };
 
+/// Refuses options that are wrong whatever the input.
 template <std::size_t N>
 void check_pool_options(std::string_view who, const PoolOptions<N>& options) {
     for (std::size_t axis = 0; axis < N; ++axis) {
@@ -74,6 +75,7 @@ void check_pool_options(std::string_view who, const PoolOptions<N>& options) {
     }
 }
 
+/// The windows of a pool over x, checked.
 template <class T, std::size_t N>
 PoolPlan<N> pool_plan(std::string_view who, const PoolOptions<N>& options, const Batch<const T, N + 1>& x) {
     check_pool_options(who, options);

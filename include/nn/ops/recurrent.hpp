@@ -48,6 +48,7 @@ void check_bias(std::string_view who, std::string_view name, const std::optional
     require(!bias || bias->shape[0] == count, who, name, " ", bias ? bias->shape : Shape<1>{}, ", expected (", count, ",) = ", meaning);
 }
 
+/// Refuses arrays that do not fit the options.
 template <class T, class Options>
 void check_recurrent_parameters(std::string_view who, index_t gates, const Options& options, const RecurrentParameters<T>& parameters) {
     const index_t rows = gates * options.hidden_size;
