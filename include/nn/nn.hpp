@@ -30,6 +30,7 @@
 #include <nn/layers/linear.hpp>
 #include <nn/layers/local_response_norm.hpp>
 #include <nn/layers/lstm.hpp>
+#include <nn/layers/pixel_shuffle.hpp>
 #include <nn/layers/pool.hpp>
 #include <nn/layers/softmax.hpp>
 #include <nn/version.hpp>

@@ -156,6 +156,8 @@ TEST_CASE("a warm forward_into allocates nothing: layers without a state") {
         check_stateless(nn::GlobalMaxPool<2>{{.layout = layout}}, image);
         check_stateless(nn::GlobalAvgPool<2>{{.layout = layout}}, image);
     }
+    check_stateless(nn::PixelShuffle2d({.upscale_factor = {1, 2}}), image);
+    check_stateless(nn::PixelShuffle2d({.upscale_factor = {5, 2}, .layout = Layout::channels_last}), image);
     check_stateless(nn::AdaptiveAvgPool1d({.output_size = 3, .windows = nn::AdaptiveWindows::equinox}), row);
     check_stateless(nn::AdaptiveAvgPool3d({.output_size = 9}), volume);
     check_stateless(nn::softmax, image);

@@ -54,6 +54,12 @@ TEST_CASE("summary: carried states, indices, branches, and one layer alone") {
           "2           nn::softmax  (2, 30, 16)\n"
           "            total        (2, 30, 16)         3008          80640\n");
 
+    CHECK(nn::summary(nn::PixelShuffle2d({.upscale_factor = 2}), Shape<3>{8, 3, 2}) ==
+          "layer                    output shape  parameters  multiply-adds\n"
+          "       input             (8, 3, 2)\n"
+          "       nn::PixelShuffle  (2, 6, 4)\n"
+          "       total             (2, 6, 4)              0              0\n");
+
     const nn::Conv1d<double> conv({.in_channels = 2, .out_channels = 4, .kernel_size = 3, .groups = 2}, rng);
     CHECK(nn::summary(conv, Shape<2>{2, 5}) ==
           "layer            output shape  parameters  multiply-adds\n"

@@ -161,7 +161,7 @@ void for_each_norm(const auto& filled, const F& f) {
 }
 
 template <class F>
-void for_each_pool(const F& f) {
+void for_each_pool_or_shuffle(const F& f) {
     f("MaxPool1d", nn::MaxPool1d({.window = 3, .stride = 2, .padding = 1}), Shape<3>{6, 2, 7}, Free{0, 1, 2});
     f("MaxPool2d", nn::MaxPool2d({.window = {2, 3}, .ceil_mode = true, .layout = last}), Shape<4>{6, 5, 4, 2}, Free{0, 1, 2, 3});
     f("MinPool2d", nn::MinPool2d({.window = 2, .padding = nn::same}), Shape<5>{3, 2, 2, 5, 4}, Free{0, 1, 2, 3, 4});
@@ -171,6 +171,9 @@ void for_each_pool(const F& f) {
     f("AdaptiveMaxPool2d", nn::AdaptiveMaxPool2d({.output_size = {2, 3}}), Shape<4>{6, 2, 5, 4}, Free{0, 1});
     f("AdaptiveAvgPool1d", nn::AdaptiveAvgPool1d({.output_size = 3, .windows = nn::AdaptiveWindows::equinox, .layout = last}),
       Shape<3>{6, 7, 2}, Free{0, 2});
+    f("PixelShuffle1d", nn::PixelShuffle1d({.upscale_factor = 3}), Shape<3>{6, 6, 5}, Free{0, 2});
+    f("PixelShuffle2d", nn::PixelShuffle2d({.upscale_factor = {2, 3}, .layout = last}), Shape<4>{6, 3, 4, 12}, Free{0, 1, 2});
+    f("PixelShuffle3d", nn::PixelShuffle3d({.upscale_factor = {1, 2, 2}}), Shape<5>{2, 8, 2, 3, 2}, Free{0, 2, 3, 4});
     f("GlobalMaxPool", nn::GlobalMaxPool<2>{}, Shape<4>{6, 3, 2, 4}, Free{0, 1, 2, 3});
     f("GlobalAvgPool", nn::GlobalAvgPool<1>{{.layout = last}}, Shape<4>{3, 2, 4, 3}, Free{0, 1, 2, 3});
 }
@@ -214,7 +217,7 @@ void for_each_layer(const F& f) {
     for_each_convolution<T>(filled, f);
     for_each_affine_or_recurrent<T>(filled, f);
     for_each_norm<T>(filled, f);
-    for_each_pool(f);
+    for_each_pool_or_shuffle(f);
     for_each_function(f);
     for_each_composite<T>(filled, f);
 }

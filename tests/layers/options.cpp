@@ -136,4 +136,6 @@ TEST_CASE("options: of pools, whose stride is the window unless told") {
     CHECK(are_defaults(Adaptive{.output_size = 1, .windows = nn::AdaptiveWindows::torch, .layout = first}, &Adaptive::output_size,
                        &Adaptive::windows, &Adaptive::layout));
     CHECK(are_defaults(nn::GlobalPoolOptions{.layout = first}, &nn::GlobalPoolOptions::layout));
+    using Shuffle = nn::PixelShuffleOptions<2>;
+    CHECK(are_defaults(Shuffle{.upscale_factor = 1, .layout = first}, &Shuffle::upscale_factor, &Shuffle::layout));
 }
