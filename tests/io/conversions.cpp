@@ -159,6 +159,20 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
     CHECK(error_of([&] { (void)nn::gru_from_keras(matrix(3, 6), matrix(2, 6), vector(6), vector(8)); }) ==
           "nn::gru_from_keras: recurrent_bias (8,), expected (6,) = 3 * hidden_size");
 
+    const auto cube = [](std::size_t directions, std::size_t rows, std::size_t columns) {
+        return Tensor<float, 3>(std::array<std::size_t, 3>{directions, rows, columns}, 0.0F);
+    };
+    CHECK(error_of([&] { (void)nn::lstm_from_onnx(cube(1, 7, 3), cube(1, 7, 2)); }) ==
+          "nn::lstm_from_onnx: W (1, 7, 3), expected rows for 4 gates");
+    CHECK(error_of([&] { (void)nn::gru_from_onnx(cube(2, 6, 3), cube(1, 6, 2)); }) ==
+          "nn::gru_from_onnx: R (1, 6, 2), expected (2, 6, 2) = (directions, gates * hidden_size, hidden_size)");
+    CHECK(error_of([&] { (void)nn::gru_from_onnx_linear_before_reset(cube(1, 6, 3), cube(1, 6, 2), matrix(1, 6)); }) ==
+          "nn::gru_from_onnx_linear_before_reset: B (1, 6), expected (1, 12) = (directions, 2 * gates * hidden_size)");
+    CHECK(error_of([&] { (void)nn::lstm_from_onnx(cube(2, 8, 3), cube(2, 8, 2), {}, 2); }) ==
+          "nn::lstm_from_onnx: direction 2, expected 0 … 1  [W (2, 8, 3)]");
+
+    CHECK(!nn::lstm_from_onnx(cube(1, 8, 3), cube(1, 8, 2)).bias);
+    CHECK(!nn::gru_from_onnx_linear_before_reset(cube(1, 6, 3), cube(1, 6, 2)).bias_n);
     CHECK(!nn::lstm_from_blox(matrix(5, 8)).bias);
     CHECK(!nn::gru_from_blox(matrix(5, 4), {}, matrix(5, 2), {}).bias);
     CHECK(!nn::gru_from_keras(matrix(3, 6), matrix(2, 6)).bias);

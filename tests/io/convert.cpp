@@ -3,7 +3,9 @@
 // (convert_*_expected.txt, by tests/reference/generate.py). Everything is in double. A test bears the name of its row.
 
 #include <array>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -44,7 +46,7 @@ private:
 class Said {
 public:
     Said(const std::string& library, const std::string& layer)
-        : line_(find(library, layer)), tolerance_(library == "keras" ? 1e-6 : 1e-11) {}  // Keras reckons some of it in float
+        : line_(find(library, layer)), tolerance_(library == "keras" || library == "onnx" ? 1e-6 : 1e-11) {}  // reckon some of it in float
 
     template <class Y>
     void check(const Y& y) {
@@ -261,6 +263,16 @@ TEST_CASE("convert: PyTorch LayerNorm, GroupNorm") {
     Arrays other;
     const auto group = with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4}), other, 4);
     check("torch", "GroupNorm", group(other(2, 4, 3)));
+}
+
+TEST_CASE("convert: PyTorch RMSNorm") {
+    // No golden line, by its formula: x / √(mean x² + eps) · weight with the eps that torch takes for None. x is so small that eps counts.
+    const double eps = std::numeric_limits<double>::epsilon();
+    Arrays fill;
+    const auto norm = with_affine(nn::RMSNorm<double>({.shape = 3, .eps = eps}), fill, 3);
+    const T1 y = norm(T1{3e-8, -1e-8, 2e-8});
+    const double rms = std::sqrt((9e-16 + 1e-16 + 4e-16) / 3 + eps);
+    CHECK(nn::test::close(y, {3e-8 / rms * -0.5, -1e-8 / rms * 0.2, 2e-8 / rms * -0.2}, 1e-11));
 }
 
 TEST_CASE("convert: PyTorch LocalResponseNorm") {
@@ -710,7 +722,10 @@ TEST_CASE("convert: brainstate AdaptiveMaxPool, AdaptiveAvgPool") {
     check_adaptive_pools("brainstate", options);
 }
 
-TEST_CASE("convert: brainstate Dropout") { check_dropout("brainstate", {.rate = 1 - 0.75}); }
+TEST_CASE("convert: brainstate Dropout") {
+    const double prob = 0.75;
+    check_dropout("brainstate", {.rate = 1 - prob});
+}
 
 TEST_CASE("convert: Keras Conv") {
     Arrays fill;
@@ -768,3 +783,181 @@ TEST_CASE("convert: Keras LayerNormalization") {
     Arrays fill;
     check("keras", "LayerNormalization", with_affine(nn::LayerNorm<double>({.shape = 4, .eps = 1e-3}), fill, 4)(fill(2, 4)));
 }
+
+TEST_CASE("convert: Keras ConvTranspose") {
+    for (const auto rule : {nn::same, nn::valid}) {
+        Arrays fill;
+        const auto weight = nn::from_lax_transposed(fill(3, 2, 6, 4));
+        const nn::ConvTranspose2d<double> conv({.in_channels = 4,
+                                                .out_channels = 6,
+                                                .kernel_size = {3, 2},
+                                                .stride = {2, 3},
+                                                .padding = rule,
+                                                .padding_convention = nn::TransposePadding::lax,
+                                                .flip_kernel = true,
+                                                .layout = Layout::channels_last},
+                                               weight, fill(6));
+        check("keras", rule == nn::same ? "Conv2DTranspose" : "Conv2DTranspose_valid", conv(fill(2, 4, 3, 4)));
+    }
+}
+
+TEST_CASE("convert: Keras Embedding") {
+    check("keras", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
+}
+
+TEST_CASE("convert: Keras GroupNormalization") {
+    Arrays fill;
+    const auto norm =
+        with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4, .eps = 1e-3, .layout = Layout::channels_last}), fill, 4);
+    check("keras", "GroupNormalization", norm(fill(2, 3, 4)));
+}
+
+TEST_CASE("convert: Keras RMSNormalization") {
+    Arrays fill;
+    check("keras", "RMSNormalization", with_affine(nn::RMSNorm<double>({.shape = 4, .eps = 1e-6}), fill, 4)(fill(2, 4)));
+}
+
+TEST_CASE("convert: Keras MaxPooling, AveragePooling") {
+    const auto x = Arrays()(2, 6, 5, 2);
+    for (const auto& [rule, suffix] : {std::pair(nn::same, "same"), std::pair(nn::valid, "valid")}) {
+        const nn::PoolOptions<2> options{.window = 3, .padding = rule, .layout = Layout::channels_last};
+        check("keras", std::string("MaxPooling2D_") + suffix, nn::MaxPool2d(options)(x));
+        check("keras", std::string("AveragePooling2D_") + suffix, nn::AvgPool2d(options)(x));
+    }
+}
+
+TEST_CASE("convert: Keras AdaptiveMaxPooling, AdaptiveAveragePooling") {
+    auto options = two_by_three;
+    options.layout = Layout::channels_last;
+    check_adaptive_pools("keras", options);
+}
+
+TEST_CASE("convert: Keras Dropout") { check_dropout("keras", {.rate = 0.25}); }
+
+TEST_CASE("convert: ONNX Conv") {
+    Arrays fill;
+    const auto weight = fill(6, 2, 3, 2);
+    const nn::Conv2d<double> conv({.in_channels = 4,
+                                   .out_channels = 6,
+                                   .kernel_size = {3, 2},
+                                   .stride = {2, 1},
+                                   .padding = {{1, 0}, {2, 1}},
+                                   .dilation = {1, 2},
+                                   .groups = 2},
+                                  weight, fill(6));
+    check("onnx", "Conv", conv(fill(2, 4, 6, 5)));
+    for (const auto& [rule, name] : {std::pair(nn::same, "Conv_same_upper"), std::pair(nn::same_lower, "Conv_same_lower")}) {
+        Arrays other;
+        const nn::Conv1d<double> same(
+            {.in_channels = 2, .out_channels = 3, .kernel_size = 4, .stride = 2, .padding = rule, .use_bias = false}, other(3, 2, 4));
+        check("onnx", name, same(other(2, 2, 7)));
+    }
+}
+
+TEST_CASE("convert: ONNX ConvTranspose") {
+    Arrays fill;
+    const auto weight = nn::from_torch_transposed(fill(4, 6, 3, 2));
+    const nn::ConvTranspose2d<double> conv({.in_channels = 4,
+                                            .out_channels = 6,
+                                            .kernel_size = {3, 2},
+                                            .stride = {2, 3},
+                                            .padding = {{1, 0}, {0, 1}},
+                                            .output_padding = {1, 2}},
+                                           weight, fill(6));
+    check("onnx", "ConvTranspose", conv(fill(2, 4, 4, 3)));
+}
+
+TEST_CASE("convert: ONNX Gemm") {
+    Arrays fill;
+    const auto weight = nn::from_in_out(fill(3, 4));
+    const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
+    check("onnx", "Gemm", linear(fill(2, 3)));
+}
+
+TEST_CASE("convert: ONNX Gather") {
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3, .out_of_range = nn::OutOfRange::jax}, Arrays()(5, 3));
+    check("onnx", "Gather", embed(Tensor<int, 1>{0, 4, -3, 2}));
+}
+
+TEST_CASE("convert: ONNX BatchNormalization") {
+    Arrays fill;
+    const auto norm =
+        with_affine(nn::BatchNorm1d<double>({.size = 4, .momentum = nn::momentum_from_old(0.9), .unbiased_running_var = false}), fill, 4);
+    check_batch_norm("onnx", "BatchNormalization", norm, fill(2, 4, 3));
+}
+
+TEST_CASE("convert: ONNX LayerNormalization, RMSNormalization") {
+    Arrays fill;
+    check("onnx", "LayerNormalization", with_affine(nn::LayerNorm<double>({.shape = 4}), fill, 4)(fill(2, 3, 4)));
+    Arrays other;
+    check("onnx", "RMSNormalization", with_affine(nn::RMSNorm<double>({.shape = 4}), other, 4)(other(2, 3, 4)));
+}
+
+TEST_CASE("convert: ONNX GroupNormalization, InstanceNormalization") {
+    for (const nn::index_t groups : {2, 4}) {
+        Arrays fill;
+        const auto norm = with_affine(nn::GroupNorm<double, 1>({.groups = groups, .channels = 4}), fill, 4);
+        check("onnx", groups == 2 ? "GroupNormalization" : "InstanceNormalization", norm(fill(2, 4, 3)));
+    }
+}
+
+TEST_CASE("convert: ONNX LRN") {
+    const auto x = Arrays()(4, 4, 3, 2);
+    check("onnx", "LRN", nn::LocalResponseNorm<double, 2>({.size = 3, .k = 1, .average = true})(x));
+    check("onnx", "LRN_alpha", nn::LocalResponseNorm<double, 2>({.size = 3, .alpha = 0.5, .beta = 0.625, .k = 1.5, .average = true})(x));
+}
+
+TEST_CASE("convert: ONNX LSTM") {
+    const auto layer = [] { return nn::LSTM<double>({.input_size = 3, .hidden_size = 2}, nn::no_init); };
+    Arrays fill;
+    const auto w = fill(1, 8, 3);
+    const auto r = fill(1, 8, 2);
+    const auto arrays = nn::lstm_from_onnx(w, r, fill(1, 16));
+    const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
+    check("onnx", "LSTM", lstm(fill(2, 4, 3)));
+
+    Arrays both;
+    NamedArrays named{{"W", both(2, 8, 3)}};
+    named["R"] = both(2, 8, 2);
+    named["B"] = both(2, 16);
+    check("onnx", "LSTM_bidirectional", with(nn::Bidirectional(layer(), layer()), nn::lstm_from_onnx(named))(both(2, 4, 3)));
+}
+
+TEST_CASE("convert: ONNX GRU") {
+    const auto layer = [](nn::GRUReset reset) { return nn::GRU<double>({.input_size = 3, .hidden_size = 2, .reset = reset}, nn::no_init); };
+    const auto arrays = [](Arrays& fill, nn::index_t directions) {
+        NamedArrays named{{"W", fill(directions, 6, 3)}};
+        named["R"] = fill(directions, 6, 2);
+        named["B"] = fill(directions, 12);
+        return named;
+    };
+    Arrays fill;
+    check("onnx", "GRU", with(layer(nn::GRUReset::before), nn::gru_from_onnx(arrays(fill, 1)))(fill(2, 4, 3)));
+    Arrays both;
+    check("onnx", "GRU_bidirectional",
+          with(nn::Bidirectional(layer(nn::GRUReset::before), layer(nn::GRUReset::before)),
+               nn::gru_from_onnx(arrays(both, 2)))(both(2, 4, 3)));
+    Arrays linear;
+    const auto w = linear(1, 6, 3);
+    const auto r = linear(1, 6, 2);
+    const auto of = nn::gru_from_onnx_linear_before_reset(w, r, linear(1, 12));
+    const nn::GRU<double> gru({.input_size = 3, .hidden_size = 2, .reset = nn::GRUReset::after}, of.weight_ih, of.weight_hh, of.bias,
+                              of.bias_n);
+    check("onnx", "GRU_linear_before_reset", gru(linear(2, 4, 3)));
+}
+
+TEST_CASE("convert: ONNX MaxPool, AveragePool") {
+    const auto x = Arrays()(2, 2, 6, 5);
+    const nn::PoolOptions<2> options{.window = 3, .stride = 1, .padding = 1};
+    check("onnx", "MaxPool", nn::MaxPool2d(options)(x));
+    check("onnx", "AveragePool", nn::AvgPool2d(options)(x));
+    auto counted = options;
+    counted.count_padding = true;
+    check("onnx", "AveragePool_count_include_pad", nn::AvgPool2d(counted)(x));
+}
+
+TEST_CASE("convert: ONNX DepthToSpace, mode CRD") {
+    check("onnx", "DepthToSpace", nn::PixelShuffle2d({.upscale_factor = 2})(Arrays()(2, 8, 3, 2)));
+}
+
+TEST_CASE("convert: ONNX Dropout") { check_dropout("onnx", {.rate = 0.25}); }

@@ -6,6 +6,7 @@ made, but for the last digits, stays as it is; the others are written. golden.js
 the seed where something is drawn. Most arrays are not drawn but counted (golden/text.py).
 
     pip install equinox==0.13.8 jax-blox==0.1.6 brainstate==0.5.4 keras==3.15.1 jax==0.10.2 numpy==2.4.6 safetensors==0.8.0 ml_dtypes==0.6.0
+    pip install onnx==1.23.2 numpy==2.4.6
     pip install torch safetensors==0.8.0                                                            # recorded with torch 1.13.0
     pip install torch safetensors==0.8.0 onnx "silero-vad[onnx-cpu]==6.2.3"                         # vad; torch of any kind
     python3.13 -m pip install noxton==0.1.4 equinox==0.13.8 jax==0.12.0.1                           # what differential installs too
@@ -89,6 +90,7 @@ SECTIONS = [
     Section("io/convert_equinox_expected.txt", "convert", EQUINOX),
     Section("io/convert_keras_expected.txt", "convert", ("keras", "jax", "numpy"), tolerance=1e-6),  # reckons some of it in float
     Section("io/convert_noxton_expected.txt", "convert", NOXTON),
+    Section("io/convert_onnx_expected.txt", "convert", ("onnx", "numpy"), tolerance=1e-6),  # reckons some of it in float
     Section("io/convert_torch_expected.txt", "convert", TORCH),
     Section("io/golden.safetensors", "safetensors_files", SAFETENSORS),
     Section("io/golden_net.safetensors", "safetensors_files", SAFETENSORS),

@@ -16,6 +16,7 @@
 #include <nn/io/gates.hpp>
 #include <nn/io/named_arrays.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/ops/gru.hpp>  // GRUReset
 #include <nn/tensor.hpp>
 
 namespace nn::inline NN_ABI {
@@ -170,6 +171,27 @@ struct GRUFromKeras {
     }
 };
 
+struct GRUFromONNX {
+    std::string_view who;
+    GRUReset reset;
+
+    template <std::floating_point T>
+    GRUArrays<T> operator()(const Tensor<T, 3>& w, const Tensor<T, 3>& r, Matrix<T> b = {}, index_t direction = 0) const {
+        const auto arrays = [this](Tensor<T, 2> weight_ih, Tensor<T, 2> weight_hh, const auto& bias_ih, const auto& bias_hh) {
+            GRUArrays<T> result = GRUFromTorch()(std::move(weight_ih), std::move(weight_hh), bias_ih, bias_hh);
+            if (result.bias_n && reset == GRUReset::before) {  // then it stands beside the other bias
+                const View<T, 1> n = slice(view_of(*result.bias), 2 * view_of(*result.bias_n).shape[0], view_of(*result.bias_n).shape[0]);
+                kernels::transform(
+                    n, [](T a, T c) { return a + c; }, View<const T, 1>(n), view_of(std::as_const(*result.bias_n)));
+                result.bias_n.reset();
+            }
+            return result;
+        };
+        return from_onnx_direction(who, w, r, detail::take(std::move(b), who, "B"), direction, gates_zrn, arrays);
+    }
+    NamedArrays operator()(const NamedArrays& arrays) const { return from_onnx_names(who, arrays, *this); }
+};
+
 }  // namespace detail
 
 /// A GRU of PyTorch: what bias_hh gives the candidate is `bias_n`, the rest of it is added to bias_ih. Names as for `lstm_from_torch`.
@@ -207,5 +229,16 @@ inline constexpr detail::GRUFromConcatenated gru_from_brainstate{
 ///
 /// Source  keras.layers.GRU
 inline constexpr detail::GRUFromKeras gru_from_keras;
+
+/// A GRU of ONNX, for GRUReset::before; with the attribute `linear_before_reset` (as PyTorch exports), the second one and GRUReset::after.
+///
+///     W (directions, 3H, D), R (directions, 3H, H), B (directions, 6H), gates z, r, h -> GRUArrays
+///
+/// As arguments, with the direction as the last one. By name: "W", "R" and "B"; two directions become those of Bidirectional.
+///
+/// Source  onnx.ai, operator GRU
+inline constexpr detail::GRUFromONNX gru_from_onnx{"nn::gru_from_onnx", GRUReset::before};
+/// The same with the attribute `linear_before_reset`.
+inline constexpr detail::GRUFromONNX gru_from_onnx_linear_before_reset{"nn::gru_from_onnx_linear_before_reset", GRUReset::after};
 
 }  // namespace nn::inline NN_ABI

@@ -41,6 +41,7 @@ namespace detail {
 
 inline constexpr std::array<Gate, 4> gates_as_they_are{{{0}, {1}, {2}, {3}}};
 inline constexpr std::array<Gate, 4> gates_igfo{{{0}, {2}, {1}, {3}}};
+inline constexpr std::array<Gate, 4> gates_iofg{{{0}, {2}, {3}, {1}}};
 
 struct LSTMFromTorch {
     static constexpr std::string_view who = "nn::lstm_from_torch";
@@ -117,6 +118,16 @@ struct LSTMFromKeras {
     }
 };
 
+struct LSTMFromONNX {
+    static constexpr std::string_view who = "nn::lstm_from_onnx";
+
+    template <std::floating_point T>
+    LSTMArrays<T> operator()(const Tensor<T, 3>& w, const Tensor<T, 3>& r, Matrix<T> b = {}, index_t direction = 0) const {
+        return from_onnx_direction(who, w, r, detail::take(std::move(b), who, "B"), direction, gates_iofg, LSTMFromTorch());
+    }
+    NamedArrays operator()(const NamedArrays& arrays) const { return from_onnx_names(who, arrays, *this); }
+};
+
 }  // namespace detail
 
 /// An LSTM of PyTorch, whose two biases only ever appear as their sum.
@@ -150,5 +161,14 @@ inline constexpr detail::LSTMFromConcatenated lstm_from_brainstate{"nn::lstm_fro
 ///
 /// Source  keras.layers.LSTM
 inline constexpr detail::LSTMFromKeras lstm_from_keras;
+
+/// An LSTM of ONNX, without peepholes.
+///
+///     W (directions, 4H, D), R (directions, 4H, H), B (directions, 8H), gates i, o, f, c -> LSTMArrays
+///
+/// As arguments, with the direction as the last one. By name: "W", "R" and "B"; two directions become those of Bidirectional.
+///
+/// Source  onnx.ai, operator LSTM
+inline constexpr detail::LSTMFromONNX lstm_from_onnx;
 
 }  // namespace nn::inline NN_ABI

@@ -26,6 +26,10 @@ namespace nn::inline NN_ABI::detail {
 template <class T>
 using Vector = std::type_identity_t<std::optional<TrainedArray<T, 1>>>;
 
+/// A matrix that may be absent.
+template <class T>
+using Matrix = std::type_identity_t<std::optional<TrainedArray<T, 2>>>;
+
 /// Where a gate comes from: the place among the source's gates, and whether its sign is turned.
 struct Gate {
     index_t from;
@@ -132,6 +136,55 @@ void from_keras_kernels(std::string_view who, const Tensor<T, 2>& kernel, const 
     weight_hh = make_tensor<T, 2>({columns, hidden});
     stack_gates(view_of(kernel), order, 0, view_of(weight_ih));
     stack_gates(view_of(recurrent), order, 0, view_of(weight_hh));
+}
+
+/// The gates of one direction of an array of ONNX, (directions, G·H, n), under one another in another order.
+template <class T, std::size_t G>
+Tensor<T, 2> onnx_rows(const Tensor<T, 3>& from, index_t direction, const std::array<Gate, G>& order) {
+    const View<const T, 2> rows = at(view_of(from), direction);
+    Tensor<T, 2> to = make_tensor<T, 2>(rows.shape);
+    stack_gates(permuted(rows, std::array<std::size_t, 2>{1, 0}), order, 0, view_of(to));
+    return to;
+}
+
+/// ONNX: W (directions, G·H, D), R (directions, G·H, H), B (directions, 2·G·H), the biases of both products one after another. Calls
+/// f(weight_ih, weight_hh, bias_ih, bias_hh) with those of one direction, as PyTorch has them.
+template <class T, std::size_t G, class F>
+auto from_onnx_direction(std::string_view who, const Tensor<T, 3>& w, const Tensor<T, 3>& r, const std::optional<Tensor<T, 2>>& b,
+                         index_t direction, const std::array<Gate, G>& order, const F& f) {
+    const auto [directions, rows, inputs] = extents_of(w);
+    constexpr auto gates = static_cast<index_t>(G);
+    require(rows % gates == 0, who, "W ", extents_of(w), ", expected rows for ", gates, " gates");
+    check_shape(who, "R", r, {directions, rows, rows / gates}, "(directions, gates * hidden_size, hidden_size)");
+    if (b) {
+        check_shape(who, "B", *b, {directions, 2 * rows}, "(directions, 2 * gates * hidden_size)");
+    }
+    require<std::invalid_argument>(direction >= 0 && direction < directions, who, "direction ", direction, ", expected 0 … ",
+                                   directions - 1, "  [W ", extents_of(w), "]");
+    std::array<std::optional<Tensor<T, 1>>, 2> biases;
+    for (std::size_t i = 0; b && i < 2; ++i) {
+        const View<const T, 1> both = at(view_of(*b), direction);
+        const View<const T, 1> one = slice(both, static_cast<index_t>(i) * rows, rows);
+        biases[i] = make_tensor<T, 1>({rows});
+        stack_gates(contiguous<const T, 2>(one.data, {1, rows}), order, 0, contiguous<T, 2>(biases[i]->data(), {rows, 1}));
+    }
+    return f(onnx_rows(w, direction, order), onnx_rows(r, direction, order), biases[0], biases[1]);
+}
+
+/// The arrays "W", "R" and "B" of an ONNX LSTM or GRU, each direction converted by itself.
+template <class Convert>
+NamedArrays from_onnx_names(std::string_view who, const NamedArrays& arrays, const Convert& convert) {
+    TakeArrays from(who, arrays);
+    const Tensor<double, 3> w = take<3>(who, from, "W");
+    const Tensor<double, 3> r = take<3>(who, from, "R");
+    const auto b = from.has("B") ? std::optional(take<2>(who, from, "B")) : std::nullopt;
+    from.finish();
+    const index_t directions = extents_of(w)[0];
+    NamedArrays result;
+    for (index_t direction = 0; direction < directions; ++direction) {
+        convert(w, r, b, direction).put(result, directions == 1 ? "" : direction == 0 ? "forward." : "backward.");
+    }
+    return result;
 }
 
 }  // namespace nn::inline NN_ABI::detail

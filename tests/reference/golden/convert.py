@@ -350,6 +350,21 @@ def convert_keras():
     infer("GRU", layers.GRU(2, return_sequences=True), 2, 4, 3)
     infer("GRU_reset_before", layers.GRU(2, return_sequences=True, reset_after=False), 2, 4, 3)
     infer("LayerNormalization", layers.LayerNormalization(), 2, 4)
+    infer("GroupNormalization", layers.GroupNormalization(2), 2, 3, 4)
+    infer("RMSNormalization", layers.RMSNormalization(), 2, 4)
+    infer("Conv2DTranspose", layers.Conv2DTranspose(6, (3, 2), (2, 3), "same"), 2, 4, 3, 4)
+    infer("Conv2DTranspose_valid", layers.Conv2DTranspose(6, (3, 2), (2, 3)), 2, 4, 3, 4)
+    for padding in ("same", "valid"):
+        infer(f"MaxPooling2D_{padding}", layers.MaxPooling2D(3, padding=padding), 2, 6, 5, 2)
+        infer(f"AveragePooling2D_{padding}", layers.AveragePooling2D(3, padding=padding), 2, 6, 5, 2)
+    infer("AdaptiveMaxPool2d", layers.AdaptiveMaxPooling2D((2, 3)), 2, 5, 4, 2)
+    infer("AdaptiveAvgPool2d", layers.AdaptiveAveragePooling2D((2, 3)), 2, 5, 4, 2)
+    embedding = layers.Embedding(5, 3)
+    embedding.build()
+    embedding.set_weights([Fill()((5, 3))])
+    row("Embedding", embedding(np.asarray([0, 4, 2, 2])))
+    drop = layers.Dropout(0.25, seed=0)
+    dropout("Dropout", lambda x, _: drop(x, training=True), lambda x: drop(x, training=False))
 
     fill = Fill()
     norm = layers.BatchNormalization()
@@ -358,6 +373,66 @@ def convert_keras():
     x = fill((2, 3, 4))
     row("BatchNormalization", norm(x, training=True), norm.moving_mean, norm.moving_variance, norm(x, training=False))
 
+
+def convert_onnx():
+    """By the reference implementation of the standard. What is left out has the standard's default."""
+    from onnx import TensorProto, helper
+    from onnx.reference import ReferenceEvaluator
+
+    def run(op, inputs, outputs=("y",), **attributes):
+        names = [f"i{i}" if array is not None else "" for i, array in enumerate(inputs)]
+        node = helper.make_node(op, names, outputs, **attributes)
+        values = {name: array for name, array in zip(names, inputs) if name}
+        told = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape) for name, array in values.items()]
+        said = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in outputs if name]
+        model = helper.make_model(helper.make_graph([node], op, told, said), opset_imports=[helper.make_opsetid("", 23)])
+        return ReferenceEvaluator(model).run(None, values)
+
+    def infer(name, op, *shapes, outputs=("y",), **attributes):
+        """x is the last of the shapes and the first input."""
+        fill = Fill()
+        arrays = [fill(shape) for shape in shapes]
+        row(name, run(op, [arrays[-1], *arrays[:-1]], outputs, **attributes)[-1])
+
+    infer("Conv", "Conv", (6, 2, 3, 2), 6, (2, 4, 6, 5), strides=(2, 1), pads=(1, 2, 0, 1), dilations=(1, 2), group=2)
+    infer("Conv_same_upper", "Conv", (3, 2, 4), (2, 2, 7), auto_pad="SAME_UPPER", strides=(2,))
+    infer("Conv_same_lower", "Conv", (3, 2, 4), (2, 2, 7), auto_pad="SAME_LOWER", strides=(2,))
+    infer("ConvTranspose", "ConvTranspose", (4, 6, 3, 2), 6, (2, 4, 4, 3), strides=(2, 3), pads=(1, 0, 0, 1), output_padding=(1, 2))
+    infer("Gemm", "Gemm", (3, 4), 4, (2, 3))
+    infer("LayerNormalization", "LayerNormalization", 4, 4, (2, 3, 4))
+    infer("RMSNormalization", "RMSNormalization", 4, (2, 3, 4))
+    infer("GroupNormalization", "GroupNormalization", 4, 4, (2, 4, 3), num_groups=2)
+    infer("InstanceNormalization", "InstanceNormalization", 4, 4, (2, 4, 3))
+    # As many items as channels: onnx 1.23.2 counts the one where it means the other.
+    infer("LRN", "LRN", (4, 4, 3, 2), size=3)
+    infer("LRN_alpha", "LRN", (4, 4, 3, 2), size=3, alpha=0.5, beta=0.625, bias=1.5)
+    infer("MaxPool", "MaxPool", (2, 2, 6, 5), kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    infer("AveragePool", "AveragePool", (2, 2, 6, 5), kernel_shape=(3, 3), pads=(1, 1, 1, 1))
+    infer("AveragePool_count_include_pad", "AveragePool", (2, 2, 6, 5), kernel_shape=(3, 3), pads=(1, 1, 1, 1), count_include_pad=1)
+    infer("DepthToSpace", "DepthToSpace", (2, 8, 3, 2), blocksize=2, mode="CRD")
+    row("Gather", run("Gather", [Fill()((5, 3)), np.asarray([0, 4, -3, 2])])[0])
+    rate = np.asarray(0.25)
+    drop = lambda x, training, seed: run("Dropout", [x, rate, np.asarray(training)], seed=seed)[0]
+    dropout("Dropout", lambda x, n: drop(x, True, n), lambda x: drop(x, False, 0))
+
+    fill = Fill()
+    scale, bias, x = fill(4), fill(4), fill((2, 4, 3))
+    statistics = ("y", "mean", "var")
+    y, mean, var = run("BatchNormalization", [x, scale, bias, np.zeros(4), np.ones(4)], statistics, training_mode=1)
+    row("BatchNormalization", y, mean, var, run("BatchNormalization", [x, scale, bias, mean, var])[0])
+
+    def recurrent(name, op, gates, directions, **attributes):
+        """Layout 0: x and y are (T, B, D) and (T, directions, B, H)."""
+        fill = Fill()
+        w, r, b = fill((directions, gates * 2, 3)), fill((directions, gates * 2, 2)), fill((directions, 2 * gates * 2))
+        x = fill((2, 4, 3))
+        y = run(op, [x.transpose(1, 0, 2), w, r, b], hidden_size=2, **attributes)[0]
+        row(name, y.transpose(2, 0, 1, 3).reshape(2, 4, 2 * directions))
+
+    for op, gates in (("LSTM", 4), ("GRU", 3)):
+        recurrent(op, op, gates, 1)
+        recurrent(f"{op}_bidirectional", op, gates, 2, direction="bidirectional")
+    recurrent("GRU_linear_before_reset", "GRU", 3, 1, linear_before_reset=1)
 
 
 def convert_noxton():
