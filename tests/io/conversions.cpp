@@ -116,7 +116,7 @@ TEST_CASE("conversions: a kernel of another rank is refused") {
           "nn::from_torch_transposed: groups 4, expected a divisor of 6 input channels  [weight (6, 2, 3)]");
     CHECK(error_of([&] { (void)nn::from_torch_transposed(weight, 0); }) ==
           "nn::from_torch_transposed: groups 0, expected a divisor of 6 input channels  [weight (6, 2, 3)]");
-    CHECK(error_of([&] { (void)nn::flattened(weight); }) == "nn::flattened: x (6, 2, 3), expected one axis longer than 1 at most");
+    CHECK(error_of([&] { (void)nn::flattened(weight); }) == "nn::flattened: x (6, 2, 3), expected at most one axis longer than 1");
 }
 
 TEST_CASE("conversions: recurrent arrays that do not belong together are refused") {

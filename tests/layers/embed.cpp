@@ -160,7 +160,7 @@ TEST_CASE("embed: an index outside the table is refused by its number and its pl
         return text;
     };
     const std::string where = ", expected 0 … 4  [x (2, 3), table (5, 2)]";
-    CHECK(said(Tensor<int, 2>{{0, 1, 2}, {3, 4, 5}}) == "nn::Embed: index 5 at position 5" + where);
+    CHECK(said(Tensor<int, 2>{{0, 1, 2}, {3, 4, 5}}) == "nn::Embed: index 5 at position 5, expected 0 … 4  [x (2, 3), table (5, 2)]");
     CHECK(said(Tensor<int, 2>{{0, 1, -1}, {3, 9, 0}}) == "nn::Embed: index -1 at position 2" + where);
     CHECK(said(Tensor<std::int8_t, 2>{{0, 1, 2}, {-128, 127, 0}}) == "nn::Embed: index -128 at position 3" + where);
     CHECK(said(Tensor<char, 2>{{0, 1, 2}, {3, 'A', 0}}) == "nn::Embed: index 65 at position 4" + where);

@@ -432,14 +432,14 @@ TEST_CASE("init: a negative variance is refused where something is drawn") {
         .in_features = 2, .out_features = 3, .weight_init = nn::init::variance_scaling(-1, in, Distribution::normal)};
     const std::mt19937 before = rng;
     CHECK(error_of<std::invalid_argument>([&] { nn::Linear<float>(wrong, rng); }) ==
-          "nn::Initialiser: scale -1, expected at least 0, a variance");
+          "nn::Initialiser: scale -1, expected at least 0: it is a variance");
     CHECK(rng == before);
     CHECK(error_of<std::invalid_argument>([&] {
               nn::GRU<float>({.input_size = 2, .hidden_size = 2, .bias_init = nn::init::variance_scaling(-0.5, out, Distribution::uniform)},
                              rng);
-          }) == "nn::Initialiser: scale -0.5, expected at least 0, a variance");
+          }) == "nn::Initialiser: scale -0.5, expected at least 0: it is a variance");
     CHECK(error_of<std::invalid_argument>([&] {
               nn::draw_tensor<float, 1>({1}, nn::init::variance_scaling(std::nan(""), average, Distribution::truncated_normal), {}, rng);
-          }) == "nn::Initialiser: scale nan, expected at least 0, a variance");
+          }) == "nn::Initialiser: scale nan, expected at least 0: it is a variance");
     CHECK(values_of(nn::Linear<float>(wrong, no_init).weight) == std::vector<float>(6, 0));
 }

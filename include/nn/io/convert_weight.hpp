@@ -137,7 +137,7 @@ struct Flattened {
         const auto [array, shape] = row_major_copy(who, "x", x);
         const index_t count = element_count(shape);
         for (const index_t extent : shape) {
-            require(extent == 1 || extent == count, who, "x ", shape, ", expected one axis longer than 1 at most");
+            require(extent == 1 || extent == count, who, "x ", shape, ", expected at most one axis longer than 1");
         }
         return laid_out<Converted<X, 1>>(contiguous(array.data(), Shape<1>{count}), {count});
     }

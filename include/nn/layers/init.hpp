@@ -111,7 +111,7 @@ Tensor<T, R> draw_tensor(const Shape<R>& shape, const Initialiser& how, const Fa
     Tensor<T, R> tensor = make_tensor<T, R>(shape, T(0));
     if constexpr (random_engine<Engine>) {
         require<std::invalid_argument>(how.fan == Initialiser::Fan::none || how.scale >= 0, "nn::Initialiser", "scale ", how.scale,
-                                       ", expected at least 0, a variance");
+                                       ", expected at least 0: it is a variance");
         const bool scaled = how.fan != Initialiser::Fan::none;
         const double spread = scaled ? std::sqrt(how.scale / std::max(fans[how.fan], 1.0)) : how.scale;
         const auto fill = [&](auto draw) {
