@@ -1,7 +1,7 @@
 # cmake -DNN_INCLUDE=<dir> -P check_floors.cmake: every header of nn stands on its floor (<dir>/nn holds the headers).
 #
 # A header includes what lies on lower floors or in its own folder, without cycles, and a library outside the standard one only where
-# the table says so.
+# the table says so. Without an executor nothing locks, and nothing ever asks the clock, the locale or the environment.
 cmake_minimum_required(VERSION 3.22)
 
 set(floors # the first pattern that fits a header names its floor
@@ -9,6 +9,12 @@ set(floors # the first pattern that fits a header names its floor
 set(doors # a library and the only files that include it
     "(eigen3/)?Eigen/ nn/kernels/gemm.hpp" "unsupported/ -" "xtensor/ nn/tensor.hpp" "xtl/ -" "xsimd/ -" "nlohmann/ nn/io/"
     "(iostream|regex|ranges)$ -") # these three: for the sake of compile time
+set(words # what code must not name, and the only files that do
+    "std::[a-z_]*(mutex|_lock|lock_|latch|barrier|semaphore|atomic|thread|async|future|condition_variable|call_once|once_flag) nn/threads.hpp"
+    "thread_local -" "pthread_ -"
+    "(std::chrono|std::clock|std::time[^a-z_]|clock_gettime|gettimeofday|rdtsc|random_device) -"
+    "([^a-z_]locale|setlocale|localeconv|stringstream|printf|scanf|strto[a-z]|std::sto[a-z]+) -"
+    "getenv -")
 set(most_lines 400)
 
 cmake_path(ABSOLUTE_PATH NN_INCLUDE)
@@ -48,6 +54,16 @@ foreach(header IN LISTS headers)
     if(lines GREATER most_lines)
         fault("${header}: ${lines} lines, more than ${most_lines}")
     endif()
+
+    string(REGEX REPLACE "//[^\n]*" "" code "${text}")
+    foreach(row IN LISTS words)
+        string(REPLACE " " ";" row ${row})
+        list(GET row 0 word)
+        list(GET row 1 door)
+        if(NOT header MATCHES "^${door}" AND code MATCHES "${word}")
+            fault("${header}: ${CMAKE_MATCH_0} does not belong here")
+        endif()
+    endforeach()
 
     set(includes_${header} "")
     file(STRINGS ${NN_INCLUDE}/${header} directives REGEX "^[ \t]*#[ \t]*include")

@@ -43,6 +43,14 @@ expect(compose/residual.hpp "#include <nlohmann/json.hpp>" "does not belong here
 expect(io/safetensors.hpp "#include <iostream>" "<iostream> does not belong here")
 expect(ops/conv.hpp "#include <regex>" "<regex> does not belong here")
 expect(ops/conv.hpp "#include <ranges>" "<ranges> does not belong here")
+expect(ops/conv.hpp "// std::mutex, getenv" "")
+expect(threads.hpp "std::mutex m; std::atomic<int> n;" "")
+expect(io/safetensors.hpp "std::mutex m" "nn/io/safetensors.hpp: std::mutex does not belong here")
+foreach(word "std::lock_guard" "std::unique_lock" "std::atomic" "std::thread" "std::condition_variable" "std::call_once" "thread_local"
+             "std::chrono" "std::time" "clock_gettime" "std::random_device" "std::locale" "setlocale" "std::snprintf" "std::ostringstream"
+             "std::strtod" "std::stod" "std::getenv")
+    expect(core/view.hpp "auto x = ${word}(y)" "nn/core/view.hpp: .* does not belong here")
+endforeach()
 expect(ops/conv.hpp "#include \"conv.hpp\"" "nn/ops/conv.hpp: write <nn/")
 expect(ops/conv.hpp "#include <nn/kernels/conf.hpp>" "<nn/kernels/conf.hpp> does not exist")
 expect(core/index.hpp "#include <nn/core/view.hpp>" "circle.*nn/core/index.hpp")
