@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 
-// Replaces every operator new, and with glibc every function that hands out memory, by one that counts. The C functions are defined here
-// on glibc's own ones (__libc_malloc, …), as its manual allows: a definition in the program takes the place of the library's.
+// Replaces every operator new, and with glibc every function that hands out memory, by one that counts; operator new may also be made to
+// fail, or to place what it gives beside a page that may not be touched. The C functions are defined here on glibc's own ones
+// (__libc_malloc, …), as its manual allows: a definition in the program takes the place of the library's.
 
 #include "support/allocations.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -20,24 +23,85 @@
 #endif
 #endif
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #if defined(__GLIBC__) && !defined(NN_TEST_SANITIZED)
 #define NN_TEST_COUNTS_MALLOC 1
-#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #else
 #define NN_TEST_COUNTS_MALLOC 0
 #endif
 
 namespace {
 
+using nn::test::Fence;
+
 constinit std::atomic<long> count = 0;
+constinit std::atomic<long> living = 0;
+constinit std::atomic<long> until_failure = 0;  // 0: none fails
+constinit std::atomic<Fence> fence = Fence::none;
+
+/// Addresses for what is fenced, each used once. All but the pages of what lives may not be touched.
+class Fenced {
+public:
+    void* place(std::size_t bytes, std::size_t alignment, Fence side) {
+        if (begin_ == nullptr) {
+            begin_ = static_cast<std::byte*>(reserve(size, PROT_NONE));
+            pages_of_ = static_cast<std::uint32_t*>(reserve(size / page() * sizeof(std::uint32_t), PROT_READ | PROT_WRITE));
+        }
+        const std::size_t pages = (bytes + page() - 1) / page();
+        const std::size_t first = used_ + 1;  // a closed page between any two
+        used_ += 1 + pages;
+        if ((used_ + 1) * page() > size || ::mprotect(begin_ + first * page(), pages * page(), PROT_READ | PROT_WRITE) != 0) {
+            std::abort();
+        }
+        pages_of_[first] = static_cast<std::uint32_t>(pages);
+        return begin_ + first * page() + (side == Fence::before ? 0 : (pages * page() - bytes) / alignment * alignment);
+    }
+    bool holds(const void* memory) const {
+        return begin_ != nullptr && !std::less<>()(memory, begin_) && std::less<>()(memory, begin_ + size);
+    }
+    void close(void* memory) {
+        const std::size_t first = static_cast<std::size_t>(static_cast<std::byte*>(memory) - begin_) / page();
+        std::byte* const at = begin_ + first * page();
+        if (::madvise(at, pages_of_[first] * page(), MADV_DONTNEED) != 0 || ::mprotect(at, pages_of_[first] * page(), PROT_NONE) != 0) {
+            std::abort();
+        }
+    }
+
+private:
+    static constexpr std::size_t size = std::size_t{1} << 35;
+    static std::size_t page() { return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)); }
+    static void* reserve(std::size_t bytes, int protection) {
+        void* const memory = ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return memory != MAP_FAILED ? memory : (std::abort(), nullptr);
+    }
+
+    std::byte* begin_ = nullptr;
+    std::uint32_t* pages_of_ = nullptr;  // of what begins on a page
+    std::size_t used_ = 0;               // pages
+};
+constinit Fenced fenced;
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
     ++count;
+    if (until_failure == 1) {
+        return nullptr;
+    }
+    if (until_failure > 1) {
+        --until_failure;
+    }
     bytes = bytes == 0 ? 1 : bytes;
-    return alignment <= alignof(std::max_align_t) ? std::malloc(bytes)
-                                                  : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* memory = nullptr;
+    if (const Fence side = fence; side != Fence::none) {
+        memory = fenced.place(bytes, alignment > 1 ? alignment : std::min<std::size_t>(bytes & -bytes, alignof(std::max_align_t)), side);
+    } else {
+        memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes)
+                                                        : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    }
+    living += memory != nullptr ? 1 : 0;
+    return memory;
 }
 
 void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
@@ -47,12 +111,24 @@ void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
     throw std::bad_alloc();
 }
 
+void release(void* memory) {
+    living -= memory != nullptr ? 1 : 0;
+    if (fenced.holds(memory)) {
+        fenced.close(memory);
+    } else {
+        std::free(memory);
+    }
+}
+
 }  // namespace
 
 namespace nn::test {
 
 long allocations() { return count; }
 const bool counts_malloc = NN_TEST_COUNTS_MALLOC == 1;
+long living_allocations() { return living; }
+void fail_allocations(long n) { until_failure = n; }
+void fence_allocations(Fence side) { fence = side; }
 
 }  // namespace nn::test
 
@@ -71,18 +147,18 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::n
     return allocate(bytes, static_cast<std::size_t>(alignment));
 }
 
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { release(memory); }
 
 #if NN_TEST_COUNTS_MALLOC
 extern "C" {

@@ -11,6 +11,18 @@ long allocations();
 /// Whether what is not an operator new is counted.
 extern const bool counts_malloc;
 
+/// What operator new gave and operator delete has not got back.
+long living_allocations();
+
+/// The n-th operator new from now on fails, and all that follow it, until this is called with 0.
+void fail_allocations(long n);
+
+/// Where operator new places what it gives from now on: anywhere; or against a page that may not be touched, which lies behind it, but for
+/// what its alignment wants (the largest power of 2 that divides its size, at most 16, or what was asked for), or just before it. What was
+/// so placed may not be touched once it is deleted, either.
+enum class Fence { none, behind, before };
+void fence_allocations(Fence fence);
+
 template <class F>
 long allocations_in(const F& f) {
     const long before = allocations();
