@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+// Calls whose memory runs out at every place in turn, and networks with a layer that fails, leave state and output as they
+// were, and no memory behind.
+
+#include <cstddef>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nn/nn.hpp>
+
+#include "support/allocations.hpp"
+#include "support/arrays.hpp"
+#include "support/calls.hpp"
+#include "support/catch.hpp"
+#include "support/tensors.hpp"
+
+namespace {
+
+using nn::index_t;
+using nn::Shape;
+using nn::Tensor;
+using nn::test::Array;
+using nn::test::Call;
+using nn::test::Extents;
+using nn::test::filled;
+using nn::test::identical;
+using nn::test::identical_states;
+using nn::test::noise;
+using nn::test::Random;
+using nn::test::same_memory;
+
+/// Whether f throws something, with memory for n − 1 allocations.
+template <class F>
+bool fails(long n, const F& f) {
+    nn::test::fail_allocations(n);
+    bool failed = false;
+    try {
+        f();
+    } catch (const std::exception&) {
+        failed = true;
+    }
+    nn::test::fail_allocations(0);
+    return failed;
+}
+
+/// Calls f(n), which says whether it failed, for n = 1, 2, … until it does not. How often it failed.
+template <class F>
+long failures(const F& f) {
+    long n = 1;
+    while (f(n)) {
+        ++n;
+    }
+    return n - 1;
+}
+
+struct Before {
+    explicit Before(const Call& call)
+        : state(call.state()), shape(call.held_shape()), values(call.held().begin(), call.held().end()), living(0) {
+        living = nn::test::living_allocations();
+    }
+    bool holds(const Call& call) const {
+        const long still_living = nn::test::living_allocations();
+        return still_living == living && same_memory(state, call.state()) && shape == call.held_shape() && same_memory(values, call.held());
+    }
+
+    std::vector<float> state;
+    Extents shape;
+    std::vector<float> values;
+    long living;
+};
+
+}  // namespace
+
+TEST_CASE("every layer: out of memory at any place, state and output are as before and nothing leaks") {
+    long all = 0;
+    nn::test::for_each_call([&](Call& call) {
+        CAPTURE(call.name);
+        const Array x(call.shape, call.indices);
+        call.give(x.place());
+        call.call();
+        const std::vector<float> y(call.held().begin(), call.held().end());
+        const Extents shape = call.held_shape();
+        Extents other = shape;
+        other.back() += 1;
+
+        const auto check = [&](const Extents& held, const auto& run) {
+            return failures([&](long n) {
+                CAPTURE(n, held);
+                call.restart(call.shape);
+                call.hold(held);
+                const Before before(call);
+                const bool failed = fails(n, [&] {
+                    nn::Workspace workspace;
+                    run(workspace);
+                });
+                if (failed) {
+                    CHECK(before.holds(call));
+                } else {
+                    CHECK(same_memory(call.held(), y));
+                    CHECK(shape == call.held_shape());
+                }
+                return failed;
+            });
+        };
+        const long by_value = check(other, [&](nn::Workspace&) { call.call(); });
+        const long fitting = check(shape, [&](nn::Workspace& workspace) { call.into_held(x.place(), workspace); });
+        const long replaced = check(other, [&](nn::Workspace& workspace) { call.into_held(x.place(), workspace); });
+        CHECK(by_value > 0);
+        CHECK(replaced > fitting);
+
+        // A view of memory; and the workspace serves on.
+        Array out(shape, false);
+        const Array as_it_was(shape, false);
+        const long viewed = failures([&](long n) {
+            CAPTURE(n);
+            call.restart(call.shape);
+            const Before before(call);
+            nn::Workspace workspace;
+            const bool failed = fails(n, [&] { call.into(x.place(), out.place(), workspace); });
+            if (failed) {
+                CHECK(same_memory(out.values(), as_it_was.values()));
+                CHECK(same_memory(before.state, call.state()));
+                call.into(x.place(), out.place(), workspace);
+            }
+            CHECK(same_memory(out.values(), y));
+            nn::test::fill(out.place(), false, 930);
+            return failed;
+        });
+        all += by_value + fitting + replaced + viewed;
+    });
+    CHECK(all > 500);
+}
+
+// ---- networks whose third layer fails ----
+
+namespace {
+
+/// The identity, which throws before it writes.
+struct Fails {
+    const bool* now;
+    bool* reached;
+
+    template <class X>
+    auto operator()(const X& x) const {
+        fail();
+        return nn::identity(x);
+    }
+    template <class X, class Y>
+    void forward_into(const X& x, Y&& y, nn::Workspace& workspace) const {
+        fail();
+        nn::identity.forward_into(x, y, workspace);
+    }
+    template <std::size_t R>
+    Shape<R> output_shape(const Shape<R>& x) const {
+        return x;
+    }
+
+private:
+    void fail() const {
+        *reached = true;
+        if (*now) {
+            throw std::runtime_error("the third layer fails");
+        }
+    }
+};
+
+/// That a net over (B, T, 4), in training, throws with state and output as they were: what fails is `now`, or memory at any place.
+template <class Net>
+void check_network(const Net& net, bool& now, const bool& reached) {
+    Random random(940);
+    const auto start = filled(random, net.initial_state(2));
+    const auto x = noise<float, 3>({2, 5, 4});
+    const auto check = [&](const auto& run) {
+        auto state = start;
+        auto y = nn::make_tensor<float, 3>({2, 5, 4}, 9);
+        auto wide = nn::make_tensor<float, 3>({1, 2, 3}, 9);
+        const auto before = y;
+        const auto wide_before = wide;
+        long count = 0;
+        for (int form = 0; form < 4; ++form) {
+            CAPTURE(form);
+            const auto once = [&](nn::Workspace& workspace) {
+                switch (form) {
+                    case 0: (void)net(x, state, nn::training()); break;
+                    case 1: net.forward_into(x, state, nn::training(), y, workspace); break;
+                    case 2: net.forward_into(x, state, nn::training(), wide, workspace); break;
+                    default: net.forward_into(nn::view_of(x), state, y, workspace);
+                }
+            };
+            count += run([&](auto failing) {
+                const long living = nn::test::living_allocations();
+                bool failed = false;
+                {
+                    nn::Workspace workspace;
+                    failed = failing([&] { once(workspace); });
+                }
+                if (failed) {
+                    CHECK(living == nn::test::living_allocations());
+                    CHECK(identical_states(state, start));
+                    CHECK(identical(y, before));
+                    CHECK(identical(wide, wide_before));
+                } else {
+                    CHECK(!identical_states(state, start));
+                    state = start;
+                    y = before;
+                    wide = wide_before;
+                }
+                return failed;
+            });
+        }
+        return count;
+    };
+    now = true;
+    CHECK(check([&](const auto& attempt) {
+              CHECK(attempt([](const auto& f) {
+                  try {
+                      f();
+                  } catch (const std::runtime_error&) {
+                      return true;
+                  }
+                  return false;
+              }));
+              CHECK(reached);
+              return 1;
+          }) == 4);
+    now = false;
+    CHECK(check([&](const auto& attempt) {
+              return failures([&](long n) { return attempt([n](const auto& f) { return fails(n, f); }); });
+          }) > 8);
+}
+
+template <class L>
+L drawn_layer(const L& layer) {
+    Random random(941);
+    return filled(random, layer);
+}
+
+}  // namespace
+
+TEST_CASE("networks whose third layer fails after the first has computed leave state and output as they were") {
+    bool now = false;
+    bool reached = false;
+    const Fails third{&now, &reached};
+    const nn::BatchNorm0d<float> norm({.size = 4});
+    const auto lstm = drawn_layer(nn::LSTM<float>({.input_size = 4, .hidden_size = 4}, nn::no_init));
+    const auto half = drawn_layer(nn::LSTM<float>({.input_size = 4, .hidden_size = 2}, nn::no_init));
+    check_network(nn::Sequential(norm, lstm, third), now, reached);
+    check_network(nn::Sequential(lstm, norm, third, nn::tanh), now, reached);
+    check_network(nn::Sequential(nn::Sequential(norm, lstm), third), now, reached);
+    check_network(nn::Residual(nn::Sequential(norm, lstm, third)), now, reached);
+    check_network(nn::Residual(nn::Sequential(norm, lstm), third), now, reached);
+    check_network(nn::Bidirectional(half, nn::Sequential(norm, half, third)), now, reached);
+}
