@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Calls whose memory runs out at every place in turn, and networks with a layer that fails, leave state and output as they
+// Calls and loaders whose memory runs out at every place in turn, and networks with a layer that fails, leave state and output as they
 // were, and no memory behind.
 
 #include <cstddef>
 #include <exception>
+#include <filesystem>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 
 #include "support/allocations.hpp"
@@ -255,4 +257,38 @@ TEST_CASE("networks whose third layer fails after the first has computed leave s
     check_network(nn::Residual(nn::Sequential(norm, lstm, third)), now, reached);
     check_network(nn::Residual(nn::Sequential(norm, lstm), third), now, reached);
     check_network(nn::Bidirectional(half, nn::Sequential(norm, half, third)), now, reached);
+}
+
+// ---- loading ----
+
+TEST_CASE("loading: out of memory at any place, the network is as before and nothing leaks") {
+    const auto made = [](std::uint64_t seed) {
+        Random random(seed);
+        return filled(random, nn::Sequential(nn::conv_norm_activation<float, 1>({.in_channels = 2, .out_channels = 3},
+                                                                                nn::BatchNorm1d<float>({.size = 3}), nn::relu, nn::no_init),
+                                             nn::Linear<float>({.in_features = 5, .out_features = 2}, nn::no_init)));
+    };
+    const auto source = made(950);
+    Random random(951);
+    const auto source_state = filled(random, source.initial_state());
+    const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults.safetensors";
+    nn::save_safetensors(path, source, source_state);
+    auto net = made(952);
+    auto state = net.initial_state();
+    const auto net_before = net;
+    const auto state_before = state;
+    const long count = failures([&](long n) {
+        const long living = nn::test::living_allocations();
+        const bool failed = fails(n, [&] { nn::load_safetensors(path, net, state); });
+        if (failed) {
+            CHECK(living == nn::test::living_allocations());
+            CHECK(identical_states(net, net_before));
+            CHECK(identical_states(state, state_before));
+        }
+        return failed;
+    });
+    std::filesystem::remove(path);
+    CHECK(count > 20);
+    CHECK(identical_states(net, source));
+    CHECK(identical_states(state, source_state));
 }

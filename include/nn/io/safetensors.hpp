@@ -250,6 +250,14 @@ void save_safetensors(const std::filesystem::path& path, const Net& net, const S
 
 namespace detail {
 
+/// A tensor of a file and the elements that it goes to.
+struct Copy {
+    const Incoming* from;
+    void* to;
+    std::size_t count;
+    void (*run)(const Incoming& from, void* to, std::size_t count);
+};
+
 template <class Net, class... State>
 void load(const SafetensorsFile& file, const LoadOptions& options, Net& net, State&... state) {
     const Intake intake(file, options);
@@ -257,7 +265,18 @@ void load(const SafetensorsFile& file, const LoadOptions& options, Net& net, Sta
     if (!misfits.empty()) {
         fail_file("nn::load_safetensors", file.path(), "does not fit and was not loaded: ", misfits);
     }
-    visit_saved([&](std::string_view name, auto& tensor) { intake.find(name)->copy_to(tensor.data(), tensor.size()); }, net, state...);
+    // Visiting makes names, and may run out of memory: it ends before the first tensor is written.
+    std::vector<Copy> copies;
+    visit_saved(
+        [&](std::string_view name, auto& tensor) {
+            using T = typename std::remove_cvref_t<decltype(tensor)>::value_type;
+            copies.push_back({intake.find(name), tensor.data(), tensor.size(),
+                              [](const Incoming& from, void* to, std::size_t count) { from.copy_to(static_cast<T*>(to), count); }});
+        },
+        net, state...);
+    for (const Copy& copy : copies) {
+        copy.run(*copy.from, copy.to, copy.count);
+    }
 }
 
 }  // namespace detail
