@@ -46,7 +46,38 @@ void sizes(benchmark::internal::Benchmark* registered) {
         registered->Args({1, 1, small});
     }
 }
+/// An LSTM whose state has decayed to denormals, as behind a signal that has ended.
+struct Decaying {
+    nn::LSTM<float> layer;
+    nn::LSTM<float>::State start;
+    mutable nn::LSTM<float>::State state = start;
+
+    void forward_into(const auto& x, auto& y, nn::Workspace& workspace) const {
+        state = start;
+        layer.forward_into(x, state, y, workspace);
+    }
+};
+
+template <class Scope>
+void decaying(benchmark::State& state) {
+    std::mt19937 rng(1);
+    nn::LSTM<float> layer({.input_size = 128, .hidden_size = 128, .forget_bias = 4}, rng);
+    auto start = layer.initial_state(1);
+    start.hidden.fill(1e-39F);
+    start.cell.fill(1e-38F);
+    layer.bias->fill(0);
+    const Shape<3> shape{1, 100, 128};
+    const auto silence = nn::make_tensor<float, 3>(shape, 0);
+    [[maybe_unused]] const Scope scope;
+    bench::measure<3>(
+        state, Decaying{layer, start}, silence, [](const Shape<3>&) { return 0.0; },
+        [&](const auto&) { return bench::flop(2.0 * static_cast<double>(layer.multiply_adds(shape))); });
+}
+struct NoScope {};
+
 BENCHMARK(recurrent<nn::LSTM<float>, nn::LSTMCell<float>>)->Name("lstm")->Apply(sizes);
 BENCHMARK(recurrent<nn::GRU<float>, nn::GRUCell<float>>)->Name("gru")->Apply(sizes);
+BENCHMARK(decaying<NoScope>)->Name("lstm of denormals");
+BENCHMARK(decaying<nn::ScopedFlushDenormals>)->Name("lstm of denormals, flushed");
 
 }  // namespace

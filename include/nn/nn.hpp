@@ -16,6 +16,7 @@
 #include <nn/compose/residual.hpp>
 #include <nn/compose/sequential.hpp>
 #include <nn/compose/summary.hpp>
+#include <nn/core/denormals.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/adaptive_pool.hpp>
 #include <nn/layers/batch_norm.hpp>
