@@ -83,6 +83,7 @@ SECTIONS = [
     Section("layers/group_norm_expected.txt", "norms", NORMS),
     Section("layers/gru_expected.txt", "recurrent", EQUINOX),
     Section("layers/layer_norm_expected.txt", "norms", NORMS),
+    Section("layers/non_finite_expected.txt", "non_finite", ("equinox", "jax-blox", "jax", "numpy")),
     Section("compose/bidirectional_expected.txt", "recurrent", EQUINOX),
     Section("compose/conv_norm_activation_expected.txt", "blocks", NOXTON),
     Section("io/convert_blox_expected.txt", "convert", BLOX),
