@@ -1,12 +1,12 @@
 # cmake -DNN_ROOT=<dir> -P check_layers.cmake: each header in layers/ that has a layer is where the README wants a layer to be.
 cmake_minimum_required(VERSION 3.22)
 
-set(helpers affine call carrying frozen_conv frozen_linear frozen_recurrent init stateless) # no layers
+set(helpers affine call carrying conv_bands frozen_conv frozen_linear frozen_recurrent init stateless) # no layers
 
 set(faults "")
 file(READ ${NN_ROOT}/include/nn/nn.hpp umbrella)
 set(readme ${NN_ROOT}/README.md)
-set(every_layer ${NN_ROOT}/tests/layers/every_layer.cpp)
+set(list ${NN_ROOT}/tests/support/layers.hpp)
 set(options ${NN_ROOT}/tests/layers/options.cpp)
 set(allocation ${NN_ROOT}/tests/allocation/forward_into.cpp)
 file(GLOB headers ${NN_ROOT}/include/nn/layers/*.hpp)
@@ -32,7 +32,7 @@ foreach(header IN LISTS headers)
     foreach(line IN LISTS lines)
         string(REGEX REPLACE "^struct ([A-Za-z0-9]+)Options {" "\\1" layer "${line}")
         string(REGEX REPLACE "Pool$" "[A-Za-z]*Pool" pattern "${layer}") # of the maximum and of the mean
-        foreach(place readme every_layer options allocation)
+        foreach(place readme list options allocation)
             file(STRINGS ${${place}} mentions REGEX "${pattern}" LIMIT_COUNT 1)
             if(NOT mentions)
                 string(APPEND faults "  ${layer} is missing in ${${place}}\n")
