@@ -80,10 +80,10 @@ void pixel_shuffle(const PixelShuffleOptions<N>& options, const Batch<const T, N
         kernels::for_each_row<2>(source.shape, {by_x ? source.strides : target.strides, by_x ? target.strides : source.strides},
                                  [&](const auto& offsets, index_t count, const auto& steps) {
                                      const std::size_t of_x = by_x ? 0 : 1;
-                                     const T* const first = in.data + offsets[of_x];
-                                     T* const to = out.data + offsets[1 - of_x];
+                                     const T* const read = in.data + offsets[of_x];
+                                     T* const written = out.data + offsets[1 - of_x];
                                      for (index_t cell = 0; cell < count; ++cell) {
-                                         to[cell * steps[1 - of_x]] = first[cell * steps[of_x]];
+                                         written[cell * steps[1 - of_x]] = read[cell * steps[of_x]];
                                      }
                                  });
     }
