@@ -9,11 +9,12 @@ namespace nn::inline NN_ABI {
 
 namespace detail {
 
-#if defined(__GNUC__) && defined(__SSE__)
+// Compiler extensions, off like those of kernels/simd.hpp.
+#if defined(__GNUC__) && defined(__SSE__) && !defined(NN_NO_SIMD)
 inline constexpr std::uint64_t flush_bits = 0x8040;  // MXCSR: flush to zero, denormals are zeros
 inline std::uint64_t float_control() { return __builtin_ia32_stmxcsr(); }
 inline void set_float_control(std::uint64_t bits) { __builtin_ia32_ldmxcsr(static_cast<unsigned>(bits)); }
-#elif defined(__GNUC__) && defined(__aarch64__)
+#elif defined(__GNUC__) && defined(__aarch64__) && !defined(NN_NO_SIMD)
 inline constexpr std::uint64_t flush_bits = 1U << 24;  // FPCR.FZ
 inline std::uint64_t float_control() {
     std::uint64_t bits = 0;
@@ -29,7 +30,7 @@ inline void set_float_control(std::uint64_t) {}
 
 /// No load or store moves across it, nor what is reckoned between them.
 inline void keep_in_place() {
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(NN_NO_SIMD)
     asm volatile("" : : : "memory");
 #endif
 }
@@ -42,8 +43,8 @@ inline void keep_in_place() {
 ///
 ///     const nn::ScopedFlushDenormals flush;      net.forward_into(x, state, y, workspace);
 ///
-/// Without it nn gives the exact results. An executor's own threads are not touched. On x86 with SSE and on AArch64; elsewhere it does
-/// nothing: see `supported`. At the end of the scope numbers are again treated as before it.
+/// Without it nn gives the exact results. An executor's own threads are not touched. On x86 with SSE and on AArch64; elsewhere, and with
+/// NN_NO_SIMD, it does nothing: see `supported`. At the end of the scope numbers are again treated as before it.
 class ScopedFlushDenormals {
 public:
     static constexpr bool supported = detail::flush_bits != 0;
