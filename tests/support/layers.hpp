@@ -156,7 +156,7 @@ void for_each_pool_or_shuffle(const F& f) {
       nn::AdaptiveAvgPool1d({.output_size = 3, .windows = nn::AdaptiveWindows::equinox, .layout = Layout::channels_last}),
       Shape<3>{6, 7, 2}, Free{0, 2});
     f("PixelShuffle1d", nn::PixelShuffle1d({.upscale_factor = 3}), Shape<3>{6, 6, 5}, Free{0, 2});
-    f("PixelShuffle2d", nn::PixelShuffle2d({.upscale_factor = {2, 3}, .layout = last}), Shape<4>{6, 3, 4, 12}, Free{0, 1, 2});
+    f("PixelShuffle2d", nn::PixelShuffle2d({.upscale_factor = {2, 3}, .layout = Layout::channels_last}), Shape<4>{6, 3, 4, 12}, Free{0, 1, 2});
     f("PixelShuffle3d", nn::PixelShuffle3d({.upscale_factor = {1, 2, 2}}), Shape<5>{2, 8, 2, 3, 2}, Free{0, 2, 3, 4});
     f("GlobalMaxPool", nn::GlobalMaxPool<2>{}, Shape<4>{6, 3, 2, 4}, Free{0, 1, 2, 3});
     f("GlobalAvgPool", nn::GlobalAvgPool<1>{{.layout = Layout::channels_last}}, Shape<4>{3, 2, 4, 3}, Free{0, 1, 2, 3});
