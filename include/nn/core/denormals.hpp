@@ -47,7 +47,7 @@ inline void keep_in_place() {
 /// NN_NO_SIMD, it does nothing: see `supported`. At the end of the scope numbers are again treated as before it.
 class ScopedFlushDenormals {
 public:
-    static constexpr bool supported = detail::flush_bits != 0;
+    static constexpr bool supported = detail::flush_bits != 0;  ///< whether it does anything here
 
     ScopedFlushDenormals() : before_(detail::float_control()) {
         detail::set_float_control(before_ | detail::flush_bits);
