@@ -208,7 +208,11 @@ TEST_CASE("threads: scratch is bounded by the workers, not by the picture") {
         conv.forward_into(noise<float, 3>({33, edge, edge}), y, workspace);
         return workspace.capacity();
     };
-    CHECK(capacity(1, 300) == capacity(1, 100));
-    CHECK(capacity(4, 300) == capacity(4, 100));
-    CHECK(capacity(4, 300) <= 4 * std::size_t{200} * 1024 * 3);
+    // Blocks are of whole rows of the picture, so that what they take differs a little; an arena holds up to three times as much.
+    const std::size_t most = 3 * std::size_t{200} * 1024;
+    for (const index_t edge : {20, 100, 300}) {
+        CAPTURE(edge);
+        CHECK(capacity(1, edge) <= most);
+        CHECK(capacity(4, edge) <= 4 * most);
+    }
 }
