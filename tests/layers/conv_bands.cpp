@@ -88,6 +88,19 @@ TEST_CASE("conv_bands: in place the whole of x is read first", "[conv_bands]") {
     CHECK(std::equal(y.begin(), y.end(), memory.begin() + 1000));
 }
 
+TEST_CASE("conv_bands: one band alone where the weights weigh more than what lies between keeps every bit too") {
+    Random random(6);
+    const index_t wide = 400;
+    const auto conv = [&](const ConvOptions<2>& options) { return filled(random, Conv2d<float>(options, no_init)); };
+    const Sequential net(conv({.in_channels = 200, .out_channels = wide}), relu6,
+                         conv({.in_channels = wide, .out_channels = wide, .kernel_size = 3, .padding = 1, .groups = wide}), relu6,
+                         conv({.in_channels = wide, .out_channels = 200}));
+    const auto frozen = freeze(net, {.input_shape = {1, 200, 12, 12}});
+    const auto x = random_tensor<float, 4>(random, {1, 200, 12, 12});
+    CHECK(run_together(frozen, extents_of(x)));
+    CHECK(identical(frozen(x), net(x)));
+}
+
 TEST_CASE("conv_bands: only where rows fit in the cache, with zeros beside them, and on one thread", "[conv_bands]") {
     Random random(4);
     const ConvOptions<2> middle{.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .padding = 1, .groups = hidden};

@@ -19,7 +19,7 @@ namespace nn::inline NN_ABI::detail {
 /// They are run on some rows at a time, so that what goes into the second and comes out of it stays in the cache, and the second's padding
 /// lies around what it reads: the same bits.
 ///
-/// Cost  that of the three; scratch of 320 KiB.
+/// Cost  that of the three; scratch of 320 KiB, or of all that lies between where the weights are larger, and of x where y lies on it.
 template <std::floating_point T, std::size_t N>
 class ConvBands : public Stateless<ConvBands<T, N>, T, N + 1> {
     using Stage = ConvStage<T, N, ConvOptions<N>>;
