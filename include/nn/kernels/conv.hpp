@@ -9,6 +9,7 @@
 #include <nn/kernels/copy.hpp>
 #include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/gemm.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/packed_conv.hpp>
 #include <nn/kernels/window_gather.hpp>
 
@@ -221,5 +222,14 @@ void conv(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const PackedC
         }
     });
 }
+
+NN_KERNEL(void conv(const ConvPlan<1>&, const Batch<const float, 2>&, const PackedConv<float>&, const float*, const Batch<float, 2>&,
+                    Workspace&, const Finish<float>&));
+NN_KERNEL(void conv(const ConvPlan<2>&, const Batch<const float, 3>&, const PackedConv<float>&, const float*, const Batch<float, 3>&,
+                    Workspace&, const Finish<float>&));
+NN_KERNEL(void conv(const ConvPlan<1>&, const Batch<const double, 2>&, const PackedConv<double>&, const double*, const Batch<double, 2>&,
+                    Workspace&, const Finish<double>&));
+NN_KERNEL(void conv(const ConvPlan<2>&, const Batch<const double, 3>&, const PackedConv<double>&, const double*, const Batch<double, 3>&,
+                    Workspace&, const Finish<double>&));
 
 }  // namespace nn::inline NN_ABI::kernels

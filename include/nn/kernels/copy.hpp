@@ -6,6 +6,7 @@
 #include <cstring>    // std::memcpy
 
 #include <nn/core/index.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -150,5 +151,12 @@ void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {
         }
     });
 }
+
+NN_KERNEL(void copy_lines(simd::Isa, const Lines<float>&));
+NN_KERNEL(void copy_turned(simd::Isa, const Lines<float>&));
+NN_KERNEL(void copy_pairs(simd::Isa, const Lines<float>&, index_t));
+NN_KERNEL(void copy_lines(simd::Isa, const Lines<double>&));
+NN_KERNEL(void copy_turned(simd::Isa, const Lines<double>&));
+NN_KERNEL(void copy_pairs(simd::Isa, const Lines<double>&, index_t));
 
 }  // namespace nn::inline NN_ABI::kernels

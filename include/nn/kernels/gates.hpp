@@ -5,6 +5,7 @@
 #include <type_traits>  // std::is_same_v
 
 #include <nn/core/index.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/math.hpp>
 #include <nn/kernels/simd.hpp>
 
@@ -133,5 +134,12 @@ void gru_gates(index_t hidden_size, bool reset_before, const T* gates, const T* 
         Functions::store(n + z * (h - n), hidden + unit, count);
     });
 }
+
+NN_KERNEL(void lstm_gates(index_t, float, const float*, float*, float*));
+NN_KERNEL(void gru_reset(index_t, const float*, float*, float*));
+NN_KERNEL(void gru_gates(index_t, bool, const float*, const float*, float*));
+NN_KERNEL(void lstm_gates(index_t, double, const double*, double*, double*));
+NN_KERNEL(void gru_reset(index_t, const double*, double*, double*));
+NN_KERNEL(void gru_gates(index_t, bool, const double*, const double*, double*));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -33,6 +33,7 @@
 #include <nn/core/index.hpp>
 #include <nn/core/view.hpp>
 #include <nn/kernels/bounds.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -386,5 +387,10 @@ void multiply(simd::Isa isa, const Product<T>& p) {
         }
     });
 }
+
+NN_KERNEL(void multiply(simd::Isa, const Product<float>&));
+NN_KERNEL(void pack(simd::Isa, index_t, const View<const float, 2>&, float*));
+NN_KERNEL(void multiply(simd::Isa, const Product<double>&));
+NN_KERNEL(void pack(simd::Isa, index_t, const View<const double, 2>&, double*));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -12,6 +12,7 @@
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/bounds.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/row.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
@@ -357,5 +358,12 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, workspace);
     });
 }
+
+NN_KERNEL(void detail::pool_plane<Maximum>(simd::Isa, const detail::PoolPlane<float>&));
+NN_KERNEL(void detail::pool_plane<Minimum>(simd::Isa, const detail::PoolPlane<float>&));
+NN_KERNEL(void detail::pool_plane<Mean>(simd::Isa, const detail::PoolPlane<float>&));
+NN_KERNEL(void detail::pool_plane<Maximum>(simd::Isa, const detail::PoolPlane<double>&));
+NN_KERNEL(void detail::pool_plane<Minimum>(simd::Isa, const detail::PoolPlane<double>&));
+NN_KERNEL(void detail::pool_plane<Mean>(simd::Isa, const detail::PoolPlane<double>&));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -17,6 +17,7 @@
 #include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/gemm.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/stencil_cells.hpp>
 #include <nn/kernels/stencil_tile.hpp>
@@ -299,5 +300,14 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         }
     });
 }
+
+NN_KERNEL(void stencil(simd::Isa, const ConvPlan<1>&, const Batch<const float, 2>&, const float*, const float*, const Batch<float, 2>&,
+                       Workspace&, const Finish<float>&, const float*));
+NN_KERNEL(void stencil(simd::Isa, const ConvPlan<2>&, const Batch<const float, 3>&, const float*, const float*, const Batch<float, 3>&,
+                       Workspace&, const Finish<float>&, const float*));
+NN_KERNEL(void stencil(simd::Isa, const ConvPlan<1>&, const Batch<const double, 2>&, const double*, const double*, const Batch<double, 2>&,
+                       Workspace&, const Finish<double>&, const double*));
+NN_KERNEL(void stencil(simd::Isa, const ConvPlan<2>&, const Batch<const double, 3>&, const double*, const double*, const Batch<double, 3>&,
+                       Workspace&, const Finish<double>&, const double*));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -11,6 +11,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/kernels/gemm.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
 
@@ -168,5 +169,10 @@ void store_strip(simd::Isa isa, const StripOutput<T>& out) {
         }
     });
 }
+
+NN_KERNEL(void load_strip(simd::Isa, const StripInput<float>&));
+NN_KERNEL(void store_strip(simd::Isa, const StripOutput<float>&));
+NN_KERNEL(void load_strip(simd::Isa, const StripInput<double>&));
+NN_KERNEL(void store_strip(simd::Isa, const StripOutput<double>&));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -26,6 +26,7 @@
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/strip.hpp>
 #include <nn/kernels/window.hpp>
@@ -251,5 +252,10 @@ void winograd(const ConvPlan<2>& plan, const Batch<const T, 3>& x, const Winogra
         detail::run_winograd<T, 4>(plan, x, weight, bias, y, workspace, finish);
     }
 }
+
+NN_KERNEL(void winograd(const ConvPlan<2>&, const Batch<const float, 3>&, const WinogradWeight<float>&, const float*,
+                        const Batch<float, 3>&, Workspace&, const Finish<float>&));
+NN_KERNEL(void winograd(const ConvPlan<2>&, const Batch<const double, 3>&, const WinogradWeight<double>&, const double*,
+                        const Batch<double, 3>&, Workspace&, const Finish<double>&));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -1,0 +1,20 @@
+# cmake -DNN_COMPILE=<compiler and flags> -DNN_NM=<nm> -DNN_PROGRAM=<file to write> -P compiled_kernels.cmake: one file compiles the kernels
+# for the others, which hold none.
+cmake_minimum_required(VERSION 3.22)
+set(here ${CMAKE_CURRENT_LIST_DIR})
+set(objects "")
+foreach(file main other)
+    set(object ${NN_PROGRAM}_${file}.o)
+    execute_process(COMMAND ${NN_COMPILE} -DNN_EXTERN_KERNELS -c ${here}/${file}.cpp -o ${object} COMMAND_ERROR_IS_FATAL ANY)
+    list(APPEND objects ${object})
+endforeach()
+execute_process(COMMAND ${NN_NM} -C ${NN_PROGRAM}_main.o OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[A-Za-z] void nn::[a-z0-9_]+::kernels::multiply<" found "${symbols}")
+list(REMOVE_DUPLICATES found)
+if(NOT found MATCHES "^U [^;]*$")
+    message(SEND_ERROR "main.cpp should name the product of a compiled kernel and not hold it: ${found}")
+endif()
+
+file(WRITE ${NN_PROGRAM}.cpp "#define NN_COMPILE_KERNELS\n#include <nn/nn.hpp>\n")
+execute_process(COMMAND ${NN_COMPILE} ${NN_PROGRAM}.cpp ${objects} -o ${NN_PROGRAM} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${NN_PROGRAM} COMMAND_ERROR_IS_FATAL ANY)
