@@ -351,7 +351,7 @@ TEST_CASE("Bidirectional: a refused call says why, and leaves output and state a
               both.forward_into(x, state, nn::View<float, 3>{y.data(), {2, 7, 7}, {49, 0, 1}}, workspace);
           }) == "nn::Bidirectional: y has stride 0 along axis 1, so that its elements share memory  [y (2, 7, 7)]");
     CHECK(error_of<shape_error>([&] { (void)both(xt::xarray<float>(std::vector<std::size_t>{3})); }) ==
-          "nn::Bidirectional: x has 1 axes, expected at least 2  [x (3,)]");
+          "nn::Bidirectional: x has 1 axis, expected at least 2  [x (3,)]");
     CHECK(unchanged());
 
     // On the state of either direction, and on x. Beyond the tensor lies what the heap put there, which may be met first.

@@ -103,14 +103,14 @@ TEST_CASE("conversions: any array is taken, of any strides and of a rank known o
 
 TEST_CASE("conversions: a kernel of another rank is refused") {
     CHECK(error_of([] { (void)nn::from_hwio(Dynamic(Dynamic::shape_type{3})); }) ==
-          "nn::from_hwio: kernel (3,) has 1 axes, expected at least 2");
+          "nn::from_hwio: kernel (3,) has 1 axis, expected at least 2");
     CHECK(error_of([] { (void)nn::from_lax_transposed(Dynamic(Dynamic::shape_type{3})); }) ==
-          "nn::from_lax_transposed: kernel (3,) has 1 axes, expected at least 2");
+          "nn::from_lax_transposed: kernel (3,) has 1 axis, expected at least 2");
     CHECK(error_of([] {
               (void)nn::from_in_out(Dynamic(Dynamic::shape_type{3, 4, 5}));
           }) == "nn::from_in_out: kernel (3, 4, 5) has 3 axes, expected 2 = (in, out)");
     CHECK(error_of([] { (void)nn::from_torch_transposed(Dynamic(Dynamic::shape_type{3})); }) ==
-          "nn::from_torch_transposed: weight (3,) has 1 axes, expected at least 2");
+          "nn::from_torch_transposed: weight (3,) has 1 axis, expected at least 2");
     const Tensor<float, 3> weight(std::array<std::size_t, 3>{6, 2, 3});
     CHECK(error_of([&] { (void)nn::from_torch_transposed(weight, 4); }) ==
           "nn::from_torch_transposed: groups 4, expected a divisor of 6 input channels  [weight (6, 2, 3)]");
@@ -190,7 +190,7 @@ TEST_CASE("conversions: names that are missing or have no place are refused") {
     CHECK(error_of([&] { (void)nn::lstm_from_torch(NamedArrays()); }) ==
           R"(nn::lstm_from_torch: no array is named "weight_ih_l0"; there are none)");
     lstm["weight_hh_l0"] = array({8});
-    CHECK(error_of([&] { (void)nn::lstm_from_torch(lstm); }) == R"(nn::lstm_from_torch: "weight_hh_l0" (8,) has 1 axes, expected 2)");
+    CHECK(error_of([&] { (void)nn::lstm_from_torch(lstm); }) == R"(nn::lstm_from_torch: "weight_hh_l0" (8,) has 1 axis, expected 2)");
     lstm["weight_hh_l0"] = array({8, 1});
     lstm["weight_hr_l0"] = array({1, 2});  // proj_size
     lstm["weight_ih_l2"] = array({8, 2});

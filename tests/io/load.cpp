@@ -318,7 +318,7 @@ TEST_CASE("load: options that do not fit the file are errors that say which, and
     CHECK(load(Bytes().add("a", "I32", {1}, std::vector<int>{1}), net, {.convert = {{"a", identity}}}) ==
           R"(nn::load_safetensors: bytes in memory: "a" cannot be converted: it is of I32, expected F16, BF16, F32 or F64)");
     CHECK(load(bytes, net, {.convert = {{"a", nn::from_hwio}}}) ==
-          R"(nn::load_safetensors: bytes in memory: "a" cannot be converted: nn::from_hwio: kernel (3,) has 1 axes, expected at least 2)");
+          R"(nn::load_safetensors: bytes in memory: "a" cannot be converted: nn::from_hwio: kernel (3,) has 1 axis, expected at least 2)");
     CHECK(identical(net.tensors[0].second, Tensor<float, 1>{0, 0, 0}));
 }
 

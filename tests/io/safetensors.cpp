@@ -602,8 +602,8 @@ TEST_CASE("safetensors: a tensor that is not there as asked for is an error that
     const nn::SafetensorsFile file(path);
     CHECK(error_of([&] { (void)file.get<char16_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as U16)");
     CHECK(error_of([&] { (void)file.get<std::int32_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as I32)");
-    CHECK(error_of([&] { (void)file.get<float, 2>("a"); }) == who + R"(tensor "a" (2,) has 1 axes, asked for with 2)");
-    CHECK(error_of([&] { (void)file.get<float, 0>("a"); }) == who + R"(tensor "a" (2,) has 1 axes, asked for with 0)");
+    CHECK(error_of([&] { (void)file.get<float, 2>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 2)");
+    CHECK(error_of([&] { (void)file.get<float, 0>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 0)");
     CHECK(error_of([&] { (void)file.get<float, 1>("b"); }) == who + R"(has no tensor "b"; it has "a")");
     CHECK(error_of([&] { (void)file.shape("b"); }) == who + R"(has no tensor "b"; it has "a")");
     CHECK(error_of([&] { (void)file.dtype("b"); }) == who + R"(has no tensor "b"; it has "a")");

@@ -605,7 +605,7 @@ TEST_CASE("batch_norm: what is wrong is said when it is called; y and the statis
               (void)norm.output_shape(Shape<2>{4, 5});
           }) == "nn::BatchNorm: x has 4 channels, expected 3 = size  [x (4, 5)]");
     CHECK(error_of<shape_error>([&] { norm(xt::xarray<float>(std::vector<std::size_t>{3}), state); }) ==
-          "nn::BatchNorm: x has 1 axes, expected at least 2  [x (3,)]");
+          "nn::BatchNorm: x has 1 axis, expected at least 2  [x (3,)]");
     CHECK(said(norm, x, state, nn::contiguous(y.data(), Shape<3>{2, 5, 3})) ==
           "nn::BatchNorm: y (2, 5, 3) does not fit, expected the leading axes (2,) of x and then (3, 5)  [x (2, 3, 5)]");
     CHECK(said(norm, x, state, nn::View<float, 3>{y.data(), {2, 3, 5}, {15, 0, 1}}) ==

@@ -217,7 +217,7 @@ TEST_CASE("door: an xarray has its rank checked and gives an xarray") {
 
     const std::array<std::size_t, 1> seven{7};
     CHECK_THROWS_AS(layer()(xt::xarray<float>(noise<1>(seven))), shape_error);
-    CHECK_THROWS_WITH(layer()(xt::xarray<float>(noise<1>(seven))), "nn::Conv: x has 1 axes, expected at least 2  [x (7,)]");
+    CHECK_THROWS_WITH(layer()(xt::xarray<float>(noise<1>(seven))), "nn::Conv: x has 1 axis, expected at least 2  [x (7,)]");
     CHECK_THROWS_WITH(layer()(xt::xarray<float>(1.0F)), "nn::Conv: x has 0 axes, expected at least 2  [x ()]");
 }
 
@@ -363,7 +363,7 @@ TEST_CASE("door: a view of another shape is refused and its memory untouched") {
                       "nn::Conv: y has stride 0 along axis 0, so that its elements share memory  [y (4, 3, 5)]");
     std::vector<float> few(1, -1.0F);
     auto too_few_axes = xt::adapt(few, std::vector<std::size_t>{1});
-    CHECK_THROWS_WITH(layer().forward_into(x, too_few_axes, workspace), "nn::Conv: y has 1 axes, expected at least 2  [y (1,)]");
+    CHECK_THROWS_WITH(layer().forward_into(x, too_few_axes, workspace), "nn::Conv: y has 1 axis, expected at least 2  [y (1,)]");
     CHECK(untouched());
     CHECK(few[0] == -1.0F);
 }

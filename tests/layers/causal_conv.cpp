@@ -385,7 +385,7 @@ TEST_CASE("causal_conv: an error says what came and leaves output and state as t
     CHECK(
         !said(Tensor<float, 3>({2, 0, 2}), empty, nn::View<float, 3>{y.data(), {2, 0, 3}, {0, 3, 1}}).empty());  // even with nothing to do
     CHECK(error_of<shape_error>([&] { conv(xt::xarray<float>(std::vector<std::size_t>{3})); }) ==
-          who + "x has 1 axes, expected at least 2  [x (3,)]");
+          who + "x has 1 axis, expected at least 2  [x (3,)]");
     conv.weight_mask = Tensor<float, 3>({3, 2, 1}, 1.0F);
     CHECK(said(x, state, nn::view_of(y)) == who + "weight_mask (3, 2, 1), expected (3, 2, 3), the shape of weight");
     conv.weight_mask.reset();

@@ -351,7 +351,7 @@ TEST_CASE("gru: an error says what came and leaves output and state as they were
     CHECK(said([&] {
               gru.forward_into(x, state, resets, nn::View<float, 3>{y.data(), {2, 7, 5}, {0, 5, 1}}, workspace);
           }) == "nn::GRU: y has stride 0 along axis 0, so that its elements share memory  [y (2, 7, 5)]");
-    CHECK(said([&] { gru(xt::xarray<float>(std::vector<std::size_t>{3})); }) == "nn::GRU: x has 1 axes, expected at least 2  [x (3,)]");
+    CHECK(said([&] { gru(xt::xarray<float>(std::vector<std::size_t>{3})); }) == "nn::GRU: x has 1 axis, expected at least 2  [x (3,)]");
     CHECK(unchanged());
 
     const nn::View<float, 3> on_hidden{state.hidden.data() - 68, {2, 7, 5}, {35, 5, 1}};  // two elements of y lie on the state

@@ -334,7 +334,7 @@ TEST_CASE("layer_norm: what is wrong is said when it is called, and y is as it w
               (void)norm.output_shape(Shape<2>{3, 5});
           }) == "nn::LayerNorm: the last axes of x are (3, 5), expected (3, 4) = shape  [x (3, 5)]");
     CHECK(error_of<shape_error>([&] { norm(xt::xarray<float>(std::vector<std::size_t>{4})); }) ==
-          "nn::LayerNorm: x has 1 axes, expected at least 2  [x (4,)]");
+          "nn::LayerNorm: x has 1 axis, expected at least 2  [x (4,)]");
     CHECK(said(norm, x, nn::contiguous(y.data(), Shape<3>{2, 4, 3})) ==
           "nn::LayerNorm: y (2, 4, 3) does not fit, expected the leading axes (2,) of x and then (3, 4)  [x (2, 3, 4)]");
     CHECK(said(norm, x, nn::View<float, 3>{y.data(), {2, 3, 4}, {0, 4, 1}}) ==

@@ -253,7 +253,7 @@ TEST_CASE("local_response_norm: what is wrong is said when it is called, and y i
           "nn::LocalResponseNorm: y has stride 0 along axis 2, so that its elements share memory  [y (2, 4, 3)]");
     CHECK(said(norm, y, y) == "nn::LocalResponseNorm: y overlaps x; give it memory of its own  [y (2, 4, 3), x (2, 4, 3)]");
     CHECK(error_of<shape_error>([&] { norm(xt::xarray<float>(std::vector<std::size_t>{4})); }) ==
-          "nn::LocalResponseNorm: x has 1 axes, expected at least 2  [x (4,)]");
+          "nn::LocalResponseNorm: x has 1 axis, expected at least 2  [x (4,)]");
     CHECK(identical(y, kept));
 }
 

@@ -241,7 +241,7 @@ TEST_CASE("lstm: an xarray has its rank checked at run time and yields an xarray
     static_assert(std::is_same_v<std::remove_const_t<decltype(y)>, xt::xarray<float, xt::layout_type::row_major>>);
     CHECK(identical(y, lstm(x, b)));
     CHECK(error_of<shape_error>([&] { lstm(xt::xarray<float>(std::vector<std::size_t>{3})); }) ==
-          "nn::LSTM: x has 1 axes, expected at least 2  [x (3,)]");
+          "nn::LSTM: x has 1 axis, expected at least 2  [x (3,)]");
 }
 
 TEST_CASE("lstm: an error says what came and leaves output and state as they were") {

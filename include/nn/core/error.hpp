@@ -106,6 +106,9 @@ inline std::string error_text(std::string_view who, std::initializer_list<Part> 
     return text;
 }
 
+/// The word behind a number of axes.
+constexpr std::string_view axes(std::size_t count) { return count == 1 ? " axis" : " axes"; }
+
 }  // namespace detail
 
 /// Throws an E whose text is `who: parts…`. Parts are texts, numbers, pads and shapes.

@@ -58,7 +58,7 @@ auto row_major_copy(std::string_view who, std::string_view name, const X& x) {
 }
 
 inline void check_axes(std::string_view who, std::string_view name, const std::vector<index_t>& shape, std::size_t least) {
-    require(shape.size() >= least, who, name, " ", shape, " has ", shape.size(), " axes, expected at least ", least);
+    require(shape.size() >= least, who, name, " ", shape, " has ", shape.size(), axes(shape.size()), ", expected at least ", least);
 }
 
 /// Π shape[first …].
@@ -100,7 +100,7 @@ struct FromInOut {
         constexpr std::string_view who = "nn::from_in_out";
         if constexpr (rank_of<X> == dynamic_rank) {
             const std::vector<index_t> shape(kernel.shape().begin(), kernel.shape().end());
-            require(shape.size() == 2, who, "kernel ", shape, " has ", shape.size(), " axes, expected 2 = (in, out)");
+            require(shape.size() == 2, who, "kernel ", shape, " has ", shape.size(), axes(shape.size()), ", expected 2 = (in, out)");
         }
         return taps_last(who, kernel, {1, 0});
     }

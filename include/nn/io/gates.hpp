@@ -82,7 +82,7 @@ inline void check_both(std::string_view who, bool first, bool second, std::strin
 template <std::size_t R>
 Tensor<double, R> of_rank(std::string_view who, std::string_view name, const Array& array) {
     const std::vector<index_t> shape(array.shape().begin(), array.shape().end());
-    require(shape.size() == R, who, "\"", name, "\" ", shape, " has ", shape.size(), " axes, expected ", R);
+    require(shape.size() == R, who, "\"", name, "\" ", shape, " has ", shape.size(), axes(shape.size()), ", expected ", R);
     return Tensor<double, R>(array);
 }
 template <std::size_t R>

@@ -76,7 +76,7 @@ public:
     template <std::size_t K>
     Batch<Element, K> batch(std::string_view who, std::string_view name) const {
         if constexpr (dynamic) {
-            require(shape_.size() >= K, who, name, " has ", shape_.size(), " axes, expected at least ", K, "  [", name, " ", shape(), "]");
+            require(shape_.size() >= K, who, name, " has ", shape_.size(), axes(shape_.size()), ", expected at least ", K, "  [", name, " ", shape(), "]");
         }
         return {data_, shape(), {strides_.data(), strides_.size()}};
     }
@@ -147,7 +147,7 @@ void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& work
     const Operand<const X> in(x);
     const auto input = in.template batch<Operation::item_axes>(operation.who, "x");
     if constexpr (rank_of<X> == dynamic_rank && rank_of<Y> != dynamic_rank) {
-        require(input.leading().size() + Operation::output_axes == rank_of<Y>, operation.who, "y has ", rank_of<Y>, " axes, expected ",
+        require(input.leading().size() + Operation::output_axes == rank_of<Y>, operation.who, "y has ", rank_of<Y>, axes(rank_of<Y>), ", expected ",
                 input.leading().size() + Operation::output_axes, "  [x ", input.shape(), "]");
     }
     if constexpr (resizable<Y>) {
@@ -179,7 +179,7 @@ Shape<R - Operation::item_axes + Operation::output_axes> shape_after(const Opera
 template <class T, std::size_t K>
 Batch<T, K> checked_shape(std::string_view who, const std::vector<index_t>& shape) {
     const std::span<const index_t> extents(shape);
-    require(shape.size() >= K, who, "x has ", shape.size(), " axes, expected at least ", K, "  [x ", extents, "]");
+    require(shape.size() >= K, who, "x has ", shape.size(), axes(shape.size()), ", expected at least ", K, "  [x ", extents, "]");
     for (const index_t extent : shape) {
         require(extent >= 0, who, "x ", extents, ", expected no negative extent");
     }
