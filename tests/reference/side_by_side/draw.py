@@ -100,6 +100,9 @@ def windows(draw):
     }
     if c["form"] in FASTEST and draw.chance(0.5):
         c.update(winograd(draw))
+    if draw.chance(0.03):  # many channels, one by one, of an image whose rows several workers share
+        c.update(axes=2, groups=draw.flat(16, 20), in_per_group=1, out_per_group=1, kernel=[draw.flat(1, 3), draw.flat(1, 3)])
+        c.update(stride=[1, 1], dilation=[1, 1], extent=[draw.flat(24, 40), draw.flat(20, 30)], form="called", workers=3)
     if c["form"] in FROZEN:  # which joins a function that follows
         c["then"] = draw.pick("identity", "relu", "leaky_relu")
     return c
