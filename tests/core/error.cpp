@@ -35,9 +35,9 @@ TEST_CASE("error texts: each kind of part is printed as Python prints it") {
     CHECK(text(std::string_view("a view of text").substr(2, 4)) == "who: view");
     CHECK(text(std::string("a string")) == "who: a string");
     CHECK(text(0, " ", -7, " ", 12U, " ", 34L, " ", std::size_t{56}, " ", short{7}) == "who: 0 -7 12 34 56 7");
-    CHECK(text(std::numeric_limits<index_t>::min(), " ", std::numeric_limits<index_t>::max()) ==
+    CHECK(text(std::numeric_limits<std::int64_t>::min(), " ", std::numeric_limits<std::int64_t>::max()) ==
           "who: -9223372036854775808 9223372036854775807");
-    CHECK(text(std::numeric_limits<std::size_t>::max(), " ", std::uint8_t{200}, " ", 'A') == "who: 18446744073709551615 200 65");
+    CHECK(text(std::numeric_limits<std::uint64_t>::max(), " ", std::uint8_t{200}, " ", 'A') == "who: 18446744073709551615 200 65");
     CHECK(text(0.5, " ", 1e-5, " ", -2.0, " ", 1e300, " ", 3) == "who: 0.5 1e-05 -2 1e+300 3");
     CHECK(text(std::numeric_limits<double>::lowest(), " ", std::numeric_limits<double>::denorm_min()) ==
           "who: -1.7976931348623157e+308 5e-324");

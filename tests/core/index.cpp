@@ -4,6 +4,7 @@
 
 #include <array>
 #include <limits>
+#include <string>
 
 #include <nn/core/shape.hpp>
 
@@ -36,8 +37,9 @@ TEST_CASE("saturating_multiply: stops at the end and is exact before") {
     static_assert(saturating_multiply(0, most) == 0 && saturating_multiply(most, 0) == 0);
     static_assert(saturating_multiply(1, most) == most && saturating_multiply(most, 1) == most);
     static_assert(saturating_multiply(2, most) == most && saturating_multiply(most, most) == most);
-    static_assert(saturating_multiply(index_t{1} << 31, index_t{1} << 31) == index_t{1} << 62);
-    static_assert(saturating_multiply(index_t{1} << 32, index_t{1} << 31) == most);
+    constexpr int half = std::numeric_limits<index_t>::digits / 2;
+    static_assert(saturating_multiply(index_t{1} << half, index_t{1} << half) == index_t{1} << 2 * half);
+    static_assert(saturating_multiply(index_t{1} << (half + 1), index_t{1} << half) == most);
     static_assert(saturating_multiply(most / 7, 7) == most / 7 * 7);
     static_assert(saturating_multiply(most / 7 + 1, 7) == most);
     for (index_t a = 0; a <= 5; ++a) {
@@ -73,7 +75,7 @@ TEST_CASE("check_allocatable: refuses what no memory holds") {
     CHECK_NOTHROW(check({most / 4 - 1}, 4));
     CHECK_NOTHROW(check({most - 1}, 1));
     CHECK_THROWS_WITH(check({most / 4 + 1}, 4),
-                      "nn::Conv: the output would have the shape (2305843009213693952,), more than any memory holds");
+                      "nn::Conv: the output would have the shape (" + std::to_string(most / 4 + 1) + ",), more than any memory holds");
     CHECK_THROWS_AS(check({most, most}, 1), shape_error);  // saturates to exactly `most`
     CHECK_THROWS_WITH(check({2, -1}, 4), "nn::Conv: the output would have the shape (2, -1), more than any memory holds");
     CHECK_THROWS_AS(check({0, -1}, 4), shape_error);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -130,10 +131,10 @@ TEST_CASE("Workspace: a count that no memory holds is an error and changes nothi
     before[9] = 5;
     const std::size_t held = workspace.capacity();
     CHECK_THROWS_AS(frame.take<float>(most), std::length_error);
-    CHECK_THROWS_WITH(frame.take<double>(most), "nn::Workspace: asked for 9223372036854775807 elements of 8 bytes");
+    CHECK_THROWS_WITH(frame.take<double>(most), "nn::Workspace: asked for " + std::to_string(most) + " elements of 8 bytes");
     CHECK_THROWS_WITH(frame.take<double>(-1), "nn::Workspace: asked for -1 elements of 8 bytes");
     CHECK_THROWS_AS(frame.take<char>(std::numeric_limits<index_t>::min()), std::length_error);
-#if !defined(__SANITIZE_ADDRESS__)
+#if defined(__LP64__) && !defined(__SANITIZE_ADDRESS__)  // with 32 bits there may be as much
     CHECK_THROWS_AS(frame.take<char>(most - 4096), std::bad_alloc);
     CHECK_THROWS_AS(frame.take<float>(most / 8), std::bad_alloc);
 #endif

@@ -381,6 +381,10 @@ TEST_CASE("safetensors: a header that is not as the format says is refused") {
     };
     const std::string tail = R"(,"data_offsets":[0,8]}})";
     const auto tensor = [](const std::string& fields) { return R"({"a":{)" + fields + "}}"; };
+    using limits = std::numeric_limits<nn::index_t>;
+    const std::string most = std::to_string(limits::max());
+    const std::string quarter = std::to_string(limits::max() / 4 + 1);
+    const std::string root = std::to_string(nn::index_t{1} << (limits::digits + 1) / 2);
     const auto cases = std::vector<Case>{
         // not JSON
         {"", "the header does not begin with {"},
@@ -435,12 +439,12 @@ TEST_CASE("safetensors: a header that is not as the format says is refused") {
         {tensor(R"("shape":[9223372036854775808])"), R"(tensor "a": shape[0] is 9223372036854775808, more than any memory holds)"},
         {tensor(R"("shape":[18446744073709551616])"), R"(tensor "a": shape[0] is "18446744073709551616", expected a non-negative integer)"},
         {tensor(R"("shape":[1e999])"), R"(the header is not JSON at its byte 20, near "1e999")"},
-        {tensor(R"("dtype":"F32","shape":[4294967296,4294967296])" + tail.substr(0, tail.size() - 2)),
-         R"(tensor "a": the shape (4294967296, 4294967296) is more than any memory holds)"},
-        {tensor(R"("dtype":"F32","shape":[4611686018427387904])" + tail.substr(0, tail.size() - 2)),
-         R"(tensor "a": the shape (4611686018427387904,) is more than any memory holds)"},
-        {tensor(R"("dtype":"F32","shape":[0,4294967296,4294967296])" + tail.substr(0, tail.size() - 2)),
-         R"(tensor "a": the shape (0, 4294967296, 4294967296) is more than any memory holds)"},
+        {tensor(R"("dtype":"F32","shape":[)" + root + "," + root + "]" + tail.substr(0, tail.size() - 2)),
+         R"(tensor "a": the shape ()" + root + ", " + root + ") is more than any memory holds"},
+        {tensor(R"("dtype":"F32","shape":[)" + quarter + "]" + tail.substr(0, tail.size() - 2)),
+         R"(tensor "a": the shape ()" + quarter + ",) is more than any memory holds"},
+        {tensor(R"("dtype":"F32","shape":[0,)" + root + "," + root + "]" + tail.substr(0, tail.size() - 2)),
+         R"(tensor "a": the shape (0, )" + root + ", " + root + ") is more than any memory holds"},
         {tensor(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"), R"(tensor "a": the shape (3,) of F4 is no whole number of bytes)"},
         // data_offsets
         {tensor(R"("data_offsets":[])"), R"(tensor "a": data_offsets are 0 numbers, expected 2)"},
@@ -450,8 +454,8 @@ TEST_CASE("safetensors: a header that is not as the format says is refused") {
         {tensor(R"("data_offsets":[0,18446744073709551615])"),
          R"(tensor "a": data_offsets[1] is 18446744073709551615, more than any memory holds)"},
         {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])"), R"(tensor "a": data_offsets (8, 0) end before they begin)"},
-        {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,9223372036854775807])"),
-         R"(tensor "a": data_offsets (0, 9223372036854775807) end behind the file, which has 8 bytes of data)"},
+        {tensor(R"("dtype":"F32","shape":[2],"data_offsets":[0,)" + most + "]"),
+         R"(tensor "a": data_offsets (0, )" + most + ") end behind the file, which has 8 bytes of data"},
         {tensor(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"),
          R"(tensor "a": data_offsets (0, 8) hold 8 bytes, expected 12 for the shape (3,) of F32)"},
         {tensor(R"("dtype":"F64","shape":[0],"data_offsets":[0,8])"),
@@ -578,7 +582,8 @@ TEST_CASE("safetensors: what cannot be read is refused in the system's words") {
 #endif
 }
 
-#if NN_TEST_POSIX && !defined(__SANITIZE_ADDRESS__)  // which has its own way to refuse memory
+// Not with 32 bits, where so large a file is not opened, nor with ASan, which has its own way to refuse memory.
+#if NN_TEST_POSIX && defined(__LP64__) && !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("safetensors: data for which there is no memory are refused") {
     const Scratch scratch;
     const std::string path = scratch / "file";

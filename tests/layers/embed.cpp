@@ -133,6 +133,8 @@ TEST_CASE("embed: outside the table what jax takes") {
     constexpr auto least = std::numeric_limits<std::int64_t>::min();
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     CHECK(rows_of<std::int64_t>({-1, -5, -6, least, most, 5}) == std::vector<int>{4, 0, 0, 0, 4, 4});
+    constexpr auto bits = std::int64_t{1} << 32;  // where an index_t has no more
+    CHECK(rows_of<std::int64_t>({-bits - 1, -bits, bits, bits + 1}) == std::vector<int>{0, 0, 4, 4});
     CHECK(rows_of<std::uint8_t>({5, 100, 255}) == std::vector<int>{4, 4, 4});
     constexpr std::uint64_t past = std::uint64_t{1} << 63;
     CHECK(rows_of<std::uint64_t>({5, past - 1, past, past + 1, std::numeric_limits<std::uint64_t>::max()}) ==

@@ -5,6 +5,7 @@
 #include <charconv>  // std::to_chars
 #include <concepts>  // std::integral, std::signed_integral, std::floating_point
 #include <cstddef>   // std::size_t
+#include <cstdint>   // std::int64_t, std::uint64_t
 #include <initializer_list>
 #include <span>         // std::span
 #include <stdexcept>    // std::invalid_argument, std::runtime_error
@@ -43,7 +44,7 @@ public:
     constexpr Part(const char* text) : kind_(Kind::text), text_(text) {}
     constexpr Part(std::string_view text) : kind_(Kind::text), text_(text) {}
     template <std::integral I>
-    constexpr Part(I number) : kind_(std::signed_integral<I> ? Kind::integer : Kind::natural), integer_(static_cast<index_t>(number)) {}
+    constexpr Part(I number) : kind_(std::signed_integral<I> ? Kind::integer : Kind::natural), integer_(static_cast<std::int64_t>(number)) {}
     constexpr Part(float number) : kind_(Kind::single), real_(static_cast<double>(number)) {}
     template <std::floating_point F>
     constexpr Part(F number) : kind_(Kind::real), real_(static_cast<double>(number)) {}
@@ -58,7 +59,7 @@ public:
         switch (kind_) {
             case Kind::text: text += text_; break;
             case Kind::integer: append(text, integer_); break;
-            case Kind::natural: append(text, static_cast<std::size_t>(integer_)); break;
+            case Kind::natural: append(text, static_cast<std::uint64_t>(integer_)); break;
             case Kind::single: append(text, static_cast<float>(real_)); break;  // the digits of a float: 0.1, not 0.10000000149011612
             case Kind::real: append(text, real_); break;
             case Kind::pad: append(text, std::array<index_t, 2>{pad_.before, pad_.after}); break;
@@ -90,7 +91,7 @@ private:
     Kind kind_;
     union {  // so that where an error may arise there is little code
         std::string_view text_;
-        index_t integer_;
+        std::int64_t integer_;
         double real_;
         Pad pad_;
         std::span<const index_t> shape_;

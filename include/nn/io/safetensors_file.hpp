@@ -8,6 +8,7 @@
 #include <cstdint>       // std::uint64_t, std::uintmax_t
 #include <cstdio>        // std::fopen, std::fread
 #include <filesystem>    // std::filesystem::path
+#include <limits>        // std::numeric_limits
 #include <memory>        // std::unique_ptr
 #include <new>           // std::nothrow
 #include <span>          // std::span
@@ -165,10 +166,14 @@ private:
         read(header.data(), header.size());
 
         const std::uintmax_t data_bytes = size - length_bytes.size() - length;
+        const auto no_memory = [&] { fail("holds ", data_bytes, " bytes of data, for which there is no memory"); };
+        if (data_bytes > static_cast<std::uintmax_t>(std::numeric_limits<index_t>::max())) {
+            no_memory();  // a file of 2 GiB where an index_t has 32 bits
+        }
         entries_ = detail::parse_safetensors_header(path_, header, static_cast<index_t>(data_bytes));
         data_.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(data_bytes)]);
         if (data_ == nullptr) {
-            fail("holds ", data_bytes, " bytes of data, for which there is no memory");
+            no_memory();
         }
         read(data_.get(), static_cast<std::size_t>(data_bytes));
     }

@@ -206,17 +206,20 @@ private:
             fail_tensor("has no ", !has_dtype_ ? "dtype" : !has_shape_ ? "shape" : "data_offsets");
         }
         // Strides are products of the other extents, so that these must fit even if one extent is 0.
-        index_t bits = entry.dtype->bits;
+        index_t elements = 1;
         bool empty = false;
         for (const index_t extent : entry.shape) {
             empty = empty || extent == 0;
-            bits = saturating_multiply(bits, std::max<index_t>(extent, 1));
+            elements = saturating_multiply(elements, std::max<index_t>(extent, 1));
         }
-        if (bits == std::numeric_limits<index_t>::max()) {
+        // By eights: where an index_t has 32 bits, it does not count those of all that memory holds.
+        const index_t rest = elements % 8 * entry.dtype->bits;
+        index_t bytes = saturating_add(saturating_multiply(elements / 8, entry.dtype->bits), rest / 8);
+        if (std::max(elements, bytes) == std::numeric_limits<index_t>::max()) {
             fail_tensor("the shape ", entry.shape, " is more than any memory holds");
         }
-        bits = empty ? 0 : bits;
-        if (bits % 8 != 0) {
+        bytes = empty ? 0 : bytes;
+        if (!empty && rest % 8 != 0) {
             fail_tensor("the shape ", entry.shape, " of ", entry.dtype->name, " is no whole number of bytes");
         }
         if (entry.begin() > entry.end()) {
@@ -225,8 +228,8 @@ private:
         if (entry.end() > data_bytes_) {
             fail_tensor("data_offsets ", entry.offsets, " end behind the file, which has ", data_bytes_, " bytes of data");
         }
-        if (entry.bytes() != bits / 8) {
-            fail_tensor("data_offsets ", entry.offsets, " hold ", entry.bytes(), " bytes, expected ", bits / 8, " for the shape ",
+        if (entry.bytes() != bytes) {
+            fail_tensor("data_offsets ", entry.offsets, " hold ", entry.bytes(), " bytes, expected ", bytes, " for the shape ",
                         entry.shape, " of ", entry.dtype->name);
         }
     }

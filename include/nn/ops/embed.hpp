@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>    // std::copy_n, std::max
+#include <algorithm>    // std::copy_n
 #include <concepts>     // std::integral, std::same_as
 #include <cstddef>      // std::size_t
 #include <stdexcept>    // std::out_of_range
@@ -47,13 +47,14 @@ void embed(const EmbedOptions& options, const Batch<const I, 0>& indices, const 
     check_output(who, indices, Shape<1>{table.shape[1]}, y);
     check_apart(who, "y", y, "the table", Batch<const T, 2>(table));
     check_apart(who, "y", y, "the indices", indices);
-    // The index as a row; −1 where there is none. Compared before the conversion: an unsigned one may not fit into an index_t.
+    // The index as a row; −1 where there is none. Compared before the conversion: it may not fit into an index_t.
     const auto row_of = [&](I index) -> index_t {
         const bool past = index >= I(0) && static_cast<unsigned long long>(index) >= static_cast<unsigned long long>(rows);
         if (options.out_of_range == OutOfRange::error) {
             return past || index < I(0) ? -1 : static_cast<index_t>(index);
         }
-        return past ? rows - 1 : index < I(0) ? std::max<index_t>(static_cast<index_t>(index) + rows, 0) : static_cast<index_t>(index);
+        const bool before = index < I(0) && static_cast<long long>(index) < -static_cast<long long>(rows);
+        return past ? rows - 1 : before ? 0 : static_cast<index_t>(index) + (index < I(0) ? rows : 0);
     };
     for (index_t i = 0; i < indices.count(); ++i) {
         require<std::out_of_range>(row_of(*indices[i].data) >= 0, who, "index ", *indices[i].data, " at position ", i, ", expected 0 … ",
