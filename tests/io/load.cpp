@@ -45,7 +45,9 @@ public:
         header_ += header_.empty() ? "{" : ",";
         header_ +=
             '"' + name + R"(":{"dtype":")" + dtype + R"(","shape":[)" + extents + R"(],"data_offsets":[)" + std::to_string(data_.size());
-        data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+        std::vector<std::byte> bytes(values.size() * sizeof(T));
+        nn::detail::copy_elements(reinterpret_cast<const std::byte*>(values.data()), bytes.data(), bytes.size(), sizeof(T));
+        data_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         header_ += "," + std::to_string(data_.size()) + "]}";
         return *this;
     }
@@ -62,7 +64,7 @@ public:
         const std::string header = header_ + "}";
         std::string text;
         for (std::size_t i = 0; i < 8; ++i) {
-            text += static_cast<char>(header.size() >> (8 * i) & 255);
+            text += static_cast<char>(static_cast<std::uint64_t>(header.size()) >> (8 * i) & 255);
         }
         text += header + data_;
         const auto bytes = std::as_bytes(std::span(text));
