@@ -74,7 +74,7 @@ def chart(record, path):
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}×")
-    axes.margins(x=0.2, y=0.01)
+    axes.margins(x=0.3, y=0.01)  # room for the labels
     axes.invert_yaxis()
     axes.tick_params(axis="y", labelsize=8)
     mean = f"; geometric mean {record['geometric_mean']:.2f}" if record["geometric_mean"] else ""
