@@ -203,7 +203,7 @@ public:
     /// The array, for the layer `who`; shape_error if it was an xarray of another rank.
     Tensor<T, R> take(std::string_view who, std::string_view name) && {
         if (refused_) {
-            fail<shape_error>(who, {name, " ", std::span<const index_t>(*refused_), ", expected ", R, detail::axes(R)});
+            fail<shape_error>(who, {name, " ", std::span<const index_t>(*refused_), ", expected ", R, R == 1 ? " axis" : " axes"});
         }
         return std::move(tensor_);
     }
