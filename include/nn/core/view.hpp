@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>    // std::find
 #include <array>        // std::array
 #include <concepts>     // std::integral
 #include <cstddef>      // std::size_t
@@ -165,7 +166,8 @@ public:
     const Shape<K>& item() const { return first_.shape; }                                 ///< extents of one item
     const Shape<K>& item_strides() const { return first_.strides; }                       ///< strides inside an item
     T* data() const { return first_.data; }                                               ///< the first element of the first item
-    bool empty() const { return element_count(shape_) == 0; }                             ///< whether there are no elements
+    /// Whether there are no elements.
+    bool empty() const { return std::find(shape_.begin(), shape_.end(), 0) != shape_.end(); }
 
     /// Item `index`, 0 … count() − 1.
     View<T, K> operator[](index_t index) const {

@@ -124,7 +124,8 @@ public:
                  detail::dtype_of<T>()->name);
         }
         if (found.shape.size() != R) {
-            fail("tensor ", detail::in_quotes(name), " ", found.shape, " has ", found.shape.size(), detail::axes(found.shape.size()), ", asked for with ", R);
+            fail("tensor ", detail::in_quotes(name), " ", found.shape, " has ", found.shape.size(), detail::axes(found.shape.size()),
+                 ", asked for with ", R);
         }
         Shape<R> shape{};
         for (std::size_t axis = 0; axis < R; ++axis) {

@@ -91,8 +91,9 @@ struct Normalise {
 
 namespace detail {
 
-/// y = (x − center) · scale + shift of `size` elements whose channels lie innermost and are few: a cache line of constants stays in registers
-/// for as many rows of them as take 4 KiB, and what comes next is fetched meanwhile. Loading them for every vector took 1.5 times as long.
+/// y = (x − center) · scale + shift of `size` elements whose channels lie innermost and are few: a cache line of constants stays in
+/// registers for as many rows of them as take 4 KiB, and what comes next is fetched meanwhile. Loading them for every vector took 1.5 times
+/// as long.
 template <class T>
 void normalise_few(const T* x, const PerChannel<T>& p, index_t size, T* y) {
     simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {

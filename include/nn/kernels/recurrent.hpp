@@ -105,11 +105,11 @@ void recur(const S& sequences, const PackedWeight<T>& weight, const T* bias, con
     }
 }
 
-/// sums(b, gate) += Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
+/// sums(b, gate) = start + Σ weight·row(b), for sums (B, …) whose rows lie `step` apart.
 template <class T>
-void add_product(const PackedWeight<T>& weight, const View<T, 2>& rows, T* sums, index_t step) {
+void product(const PackedWeight<T>& weight, const View<T, 2>& rows, T* sums, index_t step, Start start, const T* bias = nullptr) {
     const auto row = [&](index_t b) { return &rows(b, 0); };
-    multiply_rows<T>(rows.shape[0], 1, row, weight, nullptr, {.c = sums, .row = {step}, .start = Start::c});
+    multiply_rows<T>(rows.shape[0], 1, row, weight, nullptr, {.c = sums, .row = {step}, .start = start, .bias = bias});
 }
 
 /// An LSTM over a batch of sequences; `state` (hidden, cell), each (B, H), is read and written.
@@ -119,7 +119,7 @@ void lstm(const S& sequences, const RecurrentWeights<T>& weights, const T* bias,
     const auto& [hidden, cell] = state;
     const index_t size = hidden.shape[1];
     recur(sequences, weights.input, bias, state, workspace, [&, &hidden = hidden, &cell = cell](T* sums) {
-        add_product(weights.hidden, hidden, sums, 4 * size);
+        product(weights.hidden, hidden, sums, 4 * size, Start::c);
         for (index_t b = 0; b < hidden.shape[0]; ++b) {
             lstm_gates(size, forget_bias, sums + b * 4 * size, &cell(b, 0), &hidden(b, 0));
         }
@@ -137,15 +137,12 @@ void gru(const S& sequences, const RecurrentWeights<T>& weights, const T* bias, 
     const View<T, 2> candidate = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
     const View<T, 2> reset_hidden = contiguous(frame.template take<T>(hidden.size()), hidden.shape);
     recur(sequences, weights.input, bias, std::array{hidden}, workspace, [&](T* sums) {
-        add_product(weights.hidden, hidden, sums, 3 * size);
+        product(weights.hidden, hidden, sums, 3 * size, Start::c);
         for (index_t b = 0; b < batch; ++b) {
-            T* const r = sums + b * 3 * size;
-            for (index_t unit = 0; unit < size; ++unit) {
-                candidate(b, unit) = bias_n != nullptr ? bias_n[unit] : T(0);
-            }
-            gru_reset(size, &hidden(b, 0), r, &reset_hidden(b, 0));
+            gru_reset(size, &hidden(b, 0), sums + b * 3 * size, &reset_hidden(b, 0));
         }
-        add_product(weights.candidate, reset_before ? reset_hidden : hidden, candidate.data, size);
+        product(weights.candidate, reset_before ? reset_hidden : hidden, candidate.data, size,
+                bias_n != nullptr ? Start::column_bias : Start::zero, bias_n);
         for (index_t b = 0; b < batch; ++b) {
             gru_gates(size, reset_before, sums + b * 3 * size, &candidate(b, 0), &hidden(b, 0));
         }

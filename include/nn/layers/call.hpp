@@ -76,7 +76,8 @@ public:
     template <std::size_t K>
     Batch<Element, K> batch(std::string_view who, std::string_view name) const {
         if constexpr (dynamic) {
-            require(shape_.size() >= K, who, name, " has ", shape_.size(), axes(shape_.size()), ", expected at least ", K, "  [", name, " ", shape(), "]");
+            require(shape_.size() >= K, who, name, " has ", shape_.size(), axes(shape_.size()), ", expected at least ", K, "  [", name, " ",
+                    shape(), "]");
         }
         return {data_, shape(), {strides_.data(), strides_.size()}};
     }
@@ -147,8 +148,8 @@ void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& work
     const Operand<const X> in(x);
     const auto input = in.template batch<Operation::item_axes>(operation.who, "x");
     if constexpr (rank_of<X> == dynamic_rank && rank_of<Y> != dynamic_rank) {
-        require(input.leading().size() + Operation::output_axes == rank_of<Y>, operation.who, "y has ", rank_of<Y>, axes(rank_of<Y>), ", expected ",
-                input.leading().size() + Operation::output_axes, "  [x ", input.shape(), "]");
+        require(input.leading().size() + Operation::output_axes == rank_of<Y>, operation.who, "y has ", rank_of<Y>, axes(rank_of<Y>),
+                ", expected ", input.leading().size() + Operation::output_axes, "  [x ", input.shape(), "]");
     }
     if constexpr (resizable<Y>) {
         const Shape<Operation::output_axes> item = operation.item(input);

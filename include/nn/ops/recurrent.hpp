@@ -83,8 +83,9 @@ void check_recurrent_state(std::string_view who, index_t hidden_size, const Batc
     }
     for (const View<T, 2>& array : state) {
         require(array.strides == row_major(array.shape), who, "the state's arrays must be row-major");
-        check_apart(who, "y", y, "the state", Batch<T, 2>(array));
-        check_apart(who, "x", x, "the state", Batch<T, 2>(array));
+        const Batch<T, 2> rows(array);
+        check_apart(who, "y", y, "the state", rows);
+        check_apart(who, "x", x, "the state", rows);
     }
     if constexpr (Arrays == 2) {
         check_apart(who, "state.hidden", Batch<T, 2>(state[0]), "state.cell", Batch<T, 2>(state[1]));
