@@ -443,7 +443,7 @@ TEST_CASE("batch_norm: both layouts give the same bits and the same statistics")
 
 TEST_CASE("batch_norm: both layouts give the same bits when the channels of many positions are one row") {
     Random random(79);
-    for (const index_t channels : {1, 3, 17, 64, 700, 1500}) {
+    for (const index_t channels : {1, 3, 17, 24, 64, 100, 128, 700, 1500}) {
         BatchNormOptions options{.size = channels};
         const auto first = filled(random, BatchNorm<float, 1>(options));
         const auto state = random_state<float>(random, channels);
