@@ -360,7 +360,7 @@ TEST_CASE("gru: an error says what came and leaves output and state as they were
           }).starts_with("nn::GRU: y overlaps "));  // the state, or what the heap put beside it
     CHECK(said([&] {
               gru.forward_into(nn::View<const float, 3>{state.hidden.data(), {2, 7, 3}, {0, 0, 1}}, state, y, workspace);
-          }) == "nn::GRU: x overlaps the state; give it memory of its own  [x (2, 7, 3), the state (2, 5)]");
+          }) == "nn::GRU: x overlaps state.hidden; give it memory of its own  [x (2, 7, 3), state.hidden (2, 5)]");
     std::vector<float> shared(200, 1.0F);
     CHECK(said([&] {
               gru.forward_into(nn::contiguous(std::as_const(shared).data(), nn::Shape<3>{2, 7, 3}), state,
@@ -381,7 +381,7 @@ TEST_CASE("gru: an error says what came and leaves output and state as they were
 
     const auto cell = cell_of(gru);
     CHECK(said([&] { cell.forward_into(xt::view(x, xt::all(), 0, xt::all()), state, state.hidden, workspace); }) ==
-          "nn::GRUCell: y overlaps the state; give it memory of its own  [y (2, 5), the state (2, 5)]");
+          "nn::GRUCell: y overlaps state.hidden; give it memory of its own  [y (2, 5), state.hidden (2, 5)]");
     CHECK(said([&] { cell(x, state); }) ==
           "nn::GRUCell: state.hidden (2, 5), expected (14, 5) = (batch, hidden_size); initial_state(14) makes it  [x (2, 7, 3)]");
     CHECK(unchanged());

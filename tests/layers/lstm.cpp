@@ -292,7 +292,7 @@ TEST_CASE("lstm: an error says what came and leaves output and state as they wer
           }) == "nn::LSTM: y overlaps x; give it memory of its own  [y (2, 7, 5), x (2, 7, 3)]");
     CHECK(error_of<shape_error>([&] {
               lstm.forward_into(nn::View<const float, 3>{state.cell.data(), {2, 7, 3}, {0, 0, 1}}, state, y, workspace);
-          }) == "nn::LSTM: x overlaps the state; give it memory of its own  [x (2, 7, 3), the state (2, 5)]");
+          }) == "nn::LSTM: x overlaps state.cell; give it memory of its own  [x (2, 7, 3), state.cell (2, 5)]");
     CHECK(shared == std::vector<float>(200, 1.0F));
     CHECK(unchanged());
 
@@ -314,7 +314,7 @@ TEST_CASE("lstm: an error says what came and leaves output and state as they wer
 
     const auto cell = cell_of(lstm);
     CHECK(error_of<shape_error>([&] { cell.forward_into(xt::view(x, xt::all(), 0, xt::all()), state, state.hidden, workspace); }) ==
-          "nn::LSTMCell: y overlaps the state; give it memory of its own  [y (2, 5), the state (2, 5)]");
+          "nn::LSTMCell: y overlaps state.hidden; give it memory of its own  [y (2, 5), state.hidden (2, 5)]");
     CHECK(error_of<shape_error>([&] { cell(x, state); }) ==
           "nn::LSTMCell: state.hidden (2, 5), state.cell (2, 5), expected (14, 5) = (batch, hidden_size); initial_state(14) makes it  [x "
           "(2, 7, 3)]");

@@ -30,6 +30,18 @@ inline Extent touched(std::span<const index_t> shape, std::span<const index_t> s
     return {low * element_size, high * element_size};
 }
 
+/// The addresses that an array touches; of one without elements none.
+template <class T, std::size_t K>
+Extent addresses(const Batch<T, K>& array) {
+    if (array.empty()) {
+        return {};
+    }
+    const Extent bytes = touched(array.shape(), array.strides(), 0, static_cast<index_t>(sizeof(T)));
+    const auto base = reinterpret_cast<std::intptr_t>(array.data());
+    return {base + bytes.first, base + bytes.last};
+}
+inline bool apart(const Extent& a, const Extent& b) { return a.last <= b.first || b.last <= a.first; }
+
 }  // namespace detail
 
 /// Whether two strided arrays may share an element. False only when they are proven apart: their ranges of addresses do not meet, or,
@@ -37,7 +49,7 @@ inline Extent touched(std::span<const index_t> shape, std::span<const index_t> s
 /// even and the odd columns. Cost O(rank²).
 template <class T, std::size_t K, class U, std::size_t J>
 bool may_overlap(const Batch<T, K>& a, const Batch<U, J>& b) {
-    if (a.empty() || b.empty()) {
+    if (detail::apart(detail::addresses(a), detail::addresses(b))) {
         return false;
     }
     constexpr auto size_a = static_cast<index_t>(sizeof(T));
@@ -47,16 +59,10 @@ bool may_overlap(const Batch<T, K>& a, const Batch<U, J>& b) {
     const auto apart = [&](index_t modulus) {
         const detail::Extent in_a = detail::touched(a.shape(), a.strides(), modulus, size_a);
         const detail::Extent in_b = detail::touched(b.shape(), b.strides(), modulus, size_b);
-        if (modulus == 0) {
-            return base_a + in_a.last <= base_b + in_b.first || base_b + in_b.last <= base_a + in_a.first;
-        }
         const index_t step = modulus * size_a;
         const index_t shift = ((base_b + in_b.first - base_a - in_a.first) % step + step) % step;  // where b begins after a, in a's step
         return shift >= in_a.last - in_a.first && shift + (in_b.last - in_b.first) <= step;
     };
-    if (apart(0)) {
-        return false;
-    }
     if (size_a == size_b) {
         for (const std::span<const index_t> strides : {a.strides(), b.strides()}) {
             for (const index_t stride : strides) {
@@ -75,6 +81,30 @@ void check_apart(std::string_view who, std::string_view name, const Batch<T, K>&
                  const Batch<U, J>& other) {
     require(!may_overlap(array, other), who, name, " overlaps ", other_name, "; give it memory of its own  [", name, " ", array.shape(),
             ", ", other_name, " ", other.shape(), "]");
+}
+
+/// An array and what errors call it.
+template <class T, std::size_t K>
+struct Named {
+    std::string_view name;
+    const Batch<T, K>& array;
+    detail::Extent addresses;
+
+    Named(std::string_view name_, const Batch<T, K>& array_) : name(name_), array(array_), addresses(detail::addresses(array_)) {}
+};
+
+/// Refuses arrays of which any two share memory.
+template <class First, class... Rest>
+void check_all_apart(std::string_view who, const First& first, const Rest&... rest) {
+    const auto check = [&](const auto& other) {
+        if (!detail::apart(first.addresses, other.addresses)) {
+            check_apart(who, first.name, first.array, other.name, other.array);
+        }
+    };
+    (check(rest), ...);
+    if constexpr (sizeof...(Rest) > 1) {
+        check_all_apart(who, rest...);
+    }
 }
 
 /// Refuses y that shares memory with x, unless y is x: an elementwise op may work in place.

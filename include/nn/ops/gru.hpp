@@ -62,7 +62,6 @@ void run_gru(std::string_view who, const GRUOptions& options, const Batch<const 
              const T* bias_n, const View<T, 2>& hidden, const std::optional<Batch<const bool, K - 1>>& resets, const Batch<T, K>& y,
              Workspace& workspace) {
     check_output(who, x, recurrent_item(who, options, x), y);
-    check_apart(who, "y", y, "x", x);
     check_recurrent_state(who, options.hidden_size, x, y, std::array{hidden}, "state.hidden ", hidden.shape);
     check_resets(who, x, resets);
     if (!y.empty()) {

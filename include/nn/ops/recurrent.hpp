@@ -72,7 +72,7 @@ Shape<K> recurrent_item(std::string_view who, const Options& options, const Batc
     return item;
 }
 
-/// Refuses a state whose arrays do not fit the batch or share memory with x, y or one another; `given` names them and their shapes.
+/// Refuses a state whose arrays do not fit the batch, and arrays that share memory; `given` names those of the state and their shapes.
 template <class T, std::size_t K, std::size_t Arrays, class... Given>
 void check_recurrent_state(std::string_view who, index_t hidden_size, const Batch<const T, K>& x, const Batch<T, K>& y,
                            const std::array<View<T, 2>, Arrays>& state, const Given&... given) {
@@ -83,12 +83,13 @@ void check_recurrent_state(std::string_view who, index_t hidden_size, const Batc
     }
     for (const View<T, 2>& array : state) {
         require(array.strides == row_major(array.shape), who, "the state's arrays must be row-major");
-        const Batch<T, 2> rows(array);
-        check_apart(who, "y", y, "the state", rows);
-        check_apart(who, "x", x, "the state", rows);
     }
-    if constexpr (Arrays == 2) {
-        check_apart(who, "state.hidden", Batch<T, 2>(state[0]), "state.cell", Batch<T, 2>(state[1]));
+    const Batch<T, 2> hidden(state[0]);
+    if constexpr (Arrays == 1) {
+        check_all_apart(who, Named("y", y), Named("x", x), Named("state.hidden", hidden));
+    } else {
+        const Batch<T, 2> cell(state[1]);
+        check_all_apart(who, Named("y", y), Named("x", x), Named("state.hidden", hidden), Named("state.cell", cell));
     }
 }
 
