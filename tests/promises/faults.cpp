@@ -138,6 +138,76 @@ TEST_CASE("every layer: out of memory at any place, state and output are as befo
     CHECK(all > 500);
 }
 
+// ---- layers that take several steps, of which a later one may need more memory ----
+
+namespace {
+
+/// That out of memory at any place `call(y, workspace)` leaves y as it was; how often it failed. `expected` is what it makes.
+template <std::size_t R, class Call>
+long check_steps(const Tensor<float, R>& expected, const Call& call) {
+    return failures([&](long n) {
+        CAPTURE(n);
+        auto y = expected;
+        y.fill(9);
+        const auto before = y;
+        nn::Workspace workspace;
+        const bool failed = fails(n, [&] { call(y, workspace); });
+        CHECK(identical(y, failed ? before : expected));
+        return failed;
+    });
+}
+
+}  // namespace
+
+TEST_CASE("transposed and causal convolutions of any sizes leave output and state as they were when memory runs out") {
+    Random random(950);
+    long all = 0;
+    for (int round = 0; round < 60; ++round) {
+        const index_t groups = random.chance(0.5) ? random.integer(1, 40) : 1;
+        const index_t channels = groups == 1 ? random.integer(1, 20) : groups;
+        const auto layout = random.chance(0.5) ? nn::Layout::channels_first : nn::Layout::channels_last;
+        const index_t height = random.integer(1, 12);
+        const index_t width = random.integer(1, 40);
+
+        nn::ConvTransposeOptions<2> o{.in_channels = channels, .out_channels = channels, .groups = groups, .layout = layout};
+        o.kernel_size = {random.integer(1, 5), random.integer(1, 5)};
+        o.stride = {random.integer(1, 3), random.integer(1, 3)};
+        const auto transposed = filled(random, nn::ConvTranspose2d<float>(o, nn::no_init));
+        const auto x = noise<float, 4>(layout == nn::Layout::channels_first ? Shape<4>{2, channels, height, width}
+                                                                            : Shape<4>{2, height, width, channels});
+        const auto frozen = nn::freeze(transposed);
+        CAPTURE(groups, channels, height, width, o.kernel_size.values(), o.stride.values(), layout == nn::Layout::channels_last);
+        const auto y = transposed(x);
+        all += check_steps(y, [&](auto& to, nn::Workspace& workspace) { transposed.forward_into(x, nn::view_of(to), workspace); });
+        all += check_steps(y, [&](auto& to, nn::Workspace& workspace) { frozen.forward_into(x, nn::view_of(to), workspace); });
+
+        const auto causal = filled(random, nn::CausalConv1d<float>({.in_channels = channels,
+                                                                    .out_channels = channels,
+                                                                    .kernel_size = random.integer(1, 5),
+                                                                    .dilation = random.integer(1, 3),
+                                                                    .groups = groups,
+                                                                    .layout = layout},
+                                                                   nn::no_init));
+        const auto steps = noise<float, 3>(layout == nn::Layout::channels_first ? Shape<3>{2, channels, width} : Shape<3>{2, width, channels});
+        const auto start = filled(random, causal.initial_state(2));
+        auto after = start;
+        const auto answer = causal(steps, after);
+        all += check_steps(answer, [&](auto& to, nn::Workspace& workspace) {
+            auto state = start;
+            try {
+                causal.forward_into(steps, state, nn::view_of(to), workspace);
+            } catch (...) {
+                nn::test::fail_allocations(0);
+                CHECK(identical_states(state, start));
+                throw;
+            }
+            nn::test::fail_allocations(0);
+            CHECK(identical_states(state, after));
+        });
+    }
+    CHECK(all > 300);
+}
+
 // ---- networks whose third layer fails ----
 
 namespace {

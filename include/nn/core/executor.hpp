@@ -33,9 +33,19 @@ public:
 
     index_t workers() const { return executor_ != nullptr ? workers_(executor_) : 1; }  ///< how many pieces may run at once
 
+    /// As many workers, who do nothing.
+    ExecutorRef resting() const {
+        ExecutorRef same = *this;
+        same.rests_ = true;
+        return same;
+    }
+
     /// Calls f(i, worker) for i = 0 … n − 1. f does not throw.
     template <class F>
     void for_each(index_t n, const F& f) const {
+        if (rests_) {
+            return;
+        }
         if (executor_ == nullptr || n <= 1) {
             for (index_t i = 0; i < n; ++i) {
                 f(i, index_t(0));
@@ -47,6 +57,7 @@ public:
     }
 
 private:
+    bool rests_ = false;
     void* executor_ = nullptr;
     index_t (*workers_)(void*) = nullptr;
     void (*run_)(void*, index_t, void*, Task) = nullptr;

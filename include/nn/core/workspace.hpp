@@ -61,6 +61,20 @@ public:
 
     const ExecutorRef& executor() const { return executor_; }  ///< that it was made with, or none
 
+    /// f(), but the executor's workers do nothing: for what makes its results by several steps that each take memory. When it is called
+    /// again in earnest all that memory is there, and no step can fail after another has written.
+    template <class F>
+    void rehearse(const F& f) {
+        struct Back {
+            ExecutorRef& executor;
+            ExecutorRef working;
+            ~Back() { executor = working; }
+        };
+        const Back back{executor_, executor_};
+        executor_ = executor_.resting();
+        f();
+    }
+
     /// Bytes held, used or not.
     std::size_t capacity() const {
         std::size_t total = 0;

@@ -210,7 +210,8 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
     T* const scratch = frame.template take<T>(at_once * size * (pairs ? 2 : 1));
     index_t* const offsets = plan.folds ? frame.template take<index_t>(blocks.windows) : nullptr;
 
-    for (index_t item = 0; item < y.count(); item += at_once) {
+    // All phases of a block of items; without writing y where only their memory is asked for.
+    const auto run = [&](index_t item, bool writes) {
         const index_t items = std::min(at_once, y.count() - item);
         const View<const T, N + 2> input = detail::items_of(x, item, items);
         const View<T, N + 2> result = detail::items_of(y, item, items);
@@ -221,7 +222,7 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                 }
             }
         };
-        if (plan.folds) {
+        if (plan.folds && writes) {
             start(result);
         }
         std::array<index_t, N> place{};
@@ -267,8 +268,11 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                         part.packed.panels += packed->with_taps(before).size();
                     }
                     convolve(phase, Batch<const T, N + 1>(input), part, plan.folds ? nullptr : bias, Batch<T, N + 1>(made));
-                } else if (!plan.folds) {
+                } else if (!plan.folds && writes) {
                     start(made);
+                }
+                if (!writes) {
+                    continue;
                 }
                 if (plan.folds && taps) {
                     detail::fold<T, N>(plan, made, window, to, offsets);
@@ -284,7 +288,7 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                         to, [](T value) { return value; }, View<const T, N + 2>(made));
                 }
             } while (detail::advance(r, [&](std::size_t axis) { return std::min(blocks.period[axis], plan.axes[axis].output); }));
-            if (finish && !plan.folds) {
+            if (finish && !plan.folds && writes) {
                 View<T, N + 2> done = result;
                 for (std::size_t axis = 0; axis < N; ++axis) {
                     const index_t first = place[axis] * blocks.block[axis] * blocks.period[axis];
@@ -294,9 +298,19 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                 finish_all(finish, done);
             }
         } while (detail::advance(place, [&](std::size_t axis) { return divide_up(blocks.extent[axis], blocks.block[axis]); }));
-        if (finish && plan.folds) {
+        if (finish && plan.folds && writes) {
             finish_all(finish, result);
         }
+    };
+    const index_t last = (y.count() - 1) / at_once * at_once;
+    workspace.rehearse([&] {
+        run(0, false);
+        if (last > 0) {
+            run(last, false);
+        }
+    });
+    for (index_t item = 0; item < y.count(); item += at_once) {
+        run(item, true);
     }
 }
 

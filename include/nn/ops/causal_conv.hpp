@@ -94,15 +94,22 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
         plan.axes[0].place({});
         kernels::convolve(plan, Batch<const T, 2>(input), weight, bias, Batch<T, 2>(output), workspace);
     };
+    const auto begin = [&](index_t b) { valid(joint, time(to[b], 0, head)); };
+    const auto rest = [&](index_t b) { valid(from[b], time(to[b], past, steps - past)); };
+    if (head > 0 && steps > past) {
+        workspace.rehearse([&] {
+            begin(0);
+            rest(0);
+        });
+    }
     for (index_t b = 0; b < x.count(); ++b) {
-        const View<const T, 2> input = from[b];
         if (head > 0) {
             copy(time(joint, 0, past), at(history, b));
-            copy(time(joint, past, head), time(input, 0, head));
-            valid(joint, time(to[b], 0, head));
+            copy(time(joint, past, head), time(from[b], 0, head));
+            begin(b);
         }
         if (steps > past) {
-            valid(input, time(to[b], past, steps - past));
+            rest(b);
         }
     }
     for (index_t b = 0; b < x.count(); ++b) {
