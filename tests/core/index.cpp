@@ -33,6 +33,17 @@ TEST_CASE("saturating_add: stops at both ends and is exact between") {
     }
 }
 
+TEST_CASE("saturating_subtract: takes the least number from what is not negative") {
+    static_assert(saturating_subtract(5, 3) == 2 && saturating_subtract(0, most) == -most && saturating_subtract(most, most) == 0);
+    static_assert(saturating_subtract(0, least) == most && saturating_subtract(most, least) == most);
+    static_assert(saturating_subtract(most - 1, -1) == most && saturating_subtract(most, -1) == most);
+    for (index_t a = 0; a <= 4; ++a) {
+        for (index_t b = -4; b <= 4; ++b) {
+            CHECK(saturating_subtract(a, b) == a - b);
+        }
+    }
+}
+
 TEST_CASE("saturating_multiply: stops at the end and is exact before") {
     static_assert(saturating_multiply(0, most) == 0 && saturating_multiply(most, 0) == 0);
     static_assert(saturating_multiply(1, most) == most && saturating_multiply(most, 1) == most);

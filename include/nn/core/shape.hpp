@@ -29,14 +29,17 @@ constexpr index_t element_count(std::span<const index_t> shape) {
     return empty ? 0 : count;
 }
 
-/// Refuses a shape that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each.
+/// Refuses a shape that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each. Strides are products of
+/// the other extents, so that these must fit even if one extent is 0.
 inline void check_allocatable(std::string_view who, std::span<const index_t> shape, std::size_t element_size) {
     bool negative = false;
+    index_t count = 1;
     for (const index_t extent : shape) {
         negative = negative || extent < 0;
+        count = saturating_multiply(count, extent > 1 ? extent : 1);
     }
     // < and not ≤: a count that saturated is no count.
-    const bool fits = !negative && element_count(shape) < std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
+    const bool fits = !negative && count < std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
     require(fits, who, "the output would have the shape ", shape, ", more than any memory holds");
 }
 

@@ -77,6 +77,7 @@ template <class T, std::size_t N>
 void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index_t channel, index_t channels, index_t first,
                   index_t count, const PackedWindows<T>& out) {
     const WindowAxis& row = plan.axes[N - 1];
+    const index_t skipped = x.empty() ? 0 : channel * x.item_strides()[0];  // its address may be null
     index_t run = 0;
     for (index_t column = 0; column < count; column += run) {
         const OutputPosition<N> position = output_position(plan.axes, first + column);
@@ -86,7 +87,7 @@ void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N
         PackedWindows<T> to = out;
         to.to += column * out.window_step;
         do {
-            const T* from = item.data + channel * item.strides[0];
+            const T* from = item.data + skipped;
             bool zeros = false;
             for (std::size_t axis = 0; axis + 1 < N; ++axis) {
                 const index_t cell = plan.axes[axis].cell(plan.axes[axis].position(position.window[axis], tap[axis]));

@@ -60,6 +60,7 @@ struct BatchNorm {
 
     /// Weight 1 and bias 0, as far as the options want them.
     explicit BatchNorm(const BatchNormOptions& options_) : options((ops::check_batch_norm_options(name, options_), options_)) {
+        check_allocatable(name, Shape<1>{options.size}, sizeof(T));
         if (options.use_weight) {
             weight = make_tensor<T, 1>({options.size}, T(1));
         }

@@ -169,9 +169,17 @@ void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& work
     operation.run(input, out.template batch<Operation::output_axes>(operation.who, "y"), workspace);
 }
 
+/// Refuses a shape that no x can have.
+inline void check_extents(std::string_view who, std::span<const index_t> shape) {
+    for (const index_t extent : shape) {
+        require(extent >= 0, who, "x ", shape, ", expected no negative extent");
+    }
+}
+
 /// What x of this shape becomes.
 template <class Operation, std::size_t R>
 Shape<R - Operation::item_axes + Operation::output_axes> shape_after(const Operation& operation, const Shape<R>& shape) {
+    check_extents(operation.who, shape);
     const auto x = shape_only<const typename Operation::input, Operation::item_axes>(shape);
     return output_extents<Shape<R - Operation::item_axes + Operation::output_axes>>(x, operation.item(x));
 }
@@ -181,9 +189,7 @@ template <class T, std::size_t K>
 Batch<T, K> checked_shape(std::string_view who, const std::vector<index_t>& shape) {
     const std::span<const index_t> extents(shape);
     require(shape.size() >= K, who, "x has ", shape.size(), axes(shape.size()), ", expected at least ", K, "  [x ", extents, "]");
-    for (const index_t extent : shape) {
-        require(extent >= 0, who, "x ", extents, ", expected no negative extent");
-    }
+    check_extents(who, extents);
     return shape_only<T, K>(extents);
 }
 

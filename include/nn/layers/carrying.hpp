@@ -83,7 +83,11 @@ private:
     auto from_zeros() const {
         return operation<T, Axes, Axes>(L::name, item(),
                                         [this](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {
-                                            (void)self().item(x);  // sizes first: the state is made by them
+                                            const Shape<Axes> expected = self().item(x);  // sizes first: the state is made by them
+                                            if (y.empty()) {  // there may be many items without a step
+                                                check_output(L::name, x, expected, y);
+                                                return;
+                                            }
                                             const auto frame = workspace.frame();
                                             self().run(x, zeros(self().state_shapes(x.count()), frame), {}, y, workspace);
                                         });

@@ -96,7 +96,11 @@ private:
     ops::ConvParameters<T, 1> parameters() const { return {view_of(weight), view_of(bias), view_of(weight_mask)}; }
     std::array<Shape<3>, 1> state_shapes(index_t batch) const { return {{{batch, options.in_channels, ops::causal_history(options)}}}; }
     static Views views(State& state) { return {view_of(state.history)}; }
-    Shape<2> item(const Batch<const T, 2>& x) const { return ops::causal_conv_item(name, options, x); }
+    Shape<2> item(const Batch<const T, 2>& x) const {
+        const Shape<2> item = ops::causal_conv_item(name, options, x);
+        ops::check_conv_parameters(name, ops::conv_options(options), parameters());
+        return item;
+    }
     void run(const Batch<const T, 2>& x, const Views& state, const std::optional<Batch<const bool, 1>>&, const Batch<T, 2>& y,
              Workspace& workspace) const {
         ops::causal_conv(options, x, parameters(), state[0], y, workspace, name);

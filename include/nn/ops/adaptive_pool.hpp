@@ -66,6 +66,9 @@ void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N
                    std::string_view who) {
     check_output(who, x, adaptive_pool_item(who, options, x), y);
     check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;  // of however many items
+    }
     const auto from = x.channels_first(options.layout);
     const auto to = y.channels_first(options.layout);
     if (element_count(to.item()) == from.item()[0]) {  // one window
@@ -91,6 +94,9 @@ void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, c
     const auto from = x.channels_first(options.layout);
     check_output(who, x, Shape<1>{from.item()[0]}, y);
     check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;  // of however many items
+    }
     for (index_t item = 0; item < x.count(); ++item) {
         kernels::global_pool<typename Kind::Kernel>(simd::machine(), from[item], y[item]);
     }

@@ -61,6 +61,9 @@ void batch_norm(const BatchNormOptions& options, const Batch<const T, K>& x, con
     check_apart_or_same(who, y, x);
     check_apart(who, "y", y, "running_mean", Batch<const T, 1>(mean));
     check_apart(who, "y", y, "running_var", Batch<const T, 1>(variance));
+    if (y.empty()) {
+        return;  // of however many items
+    }
     const auto frame = workspace.frame();
     const auto from = x.channels_first(options.layout);
     const auto to = y.channels_first(options.layout);

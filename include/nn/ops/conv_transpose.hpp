@@ -4,6 +4,7 @@
 #include <algorithm>    // std::max
 #include <array>        // std::array
 #include <cstddef>      // std::size_t
+#include <limits>       // std::numeric_limits
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
 
@@ -95,7 +96,7 @@ Pad transposed_pad(const ConvTransposeOptions<N>& options, std::size_t axis, ind
         pad = {};
     }
     const index_t around = span - 1;
-    return {saturating_add(around, -pad.before), saturating_add(saturating_add(around, -pad.after), beyond)};
+    return {saturating_subtract(around, pad.before), saturating_add(saturating_subtract(around, pad.after), beyond)};
 }
 
 /// The numbers of a transposed convolution over x, checked: a convolution of x with s − 1 zeros between its cells.
@@ -116,7 +117,12 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvTransposeOptions<
         Pad folded;
         const Pad pad = transposed_pad(options, axis, window.span(), folded);
         const bool fits = window.place(pad);
-        folds[axis] = {.input = window.output - folded.before - folded.after, .before = folded.before, .mode = options.padding_mode};
+        constexpr index_t most = std::numeric_limits<index_t>::max();
+        if (window.span() == most) {
+            window.output = most;  // nor are the pads what they should be
+        }
+        const index_t left = saturating_add(saturating_add(window.output, -folded.before), -folded.after);
+        folds[axis] = {.input = window.output == most ? most : left, .before = folded.before, .mode = options.padding_mode};
         require(fits && folds[axis].input >= 0 && (folds[axis].input > 0 || window.output == 0), who, "padding ", options.padding[axis],
                 " crops more than there is along axis ", axis, "  [x ", x.shape(), "]");
     }

@@ -38,6 +38,9 @@ void local_response_norm(const LocalResponseNormOptions& options, const Batch<co
     check_local_response_norm_options(who, options);
     check_output(who, x, x.item(), y);
     check_apart(who, "y", y, "x", x);
+    if (y.empty()) {
+        return;  // of however many items
+    }
     const double alpha = options.average ? options.alpha / static_cast<double>(options.size) : options.alpha;
     for (index_t item = 0; item < x.count(); ++item) {
         kernels::local_response_norm(simd::machine(), x.channels_first(options.layout)[item], options.size, static_cast<T>(options.k),

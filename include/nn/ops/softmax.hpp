@@ -14,6 +14,9 @@ template <class T>
 void softmax(const Batch<const T, 1>& x, bool logarithm, const Batch<T, 1>& y, std::string_view who = "nn::ops::softmax") {
     check_output(who, x, x.item(), y);
     check_apart_or_same(who, y, x);
+    if (y.empty()) {
+        return;  // of however many items
+    }
     for (index_t i = 0; i < x.count(); ++i) {
         kernels::softmax(x[i], logarithm, y[i]);
     }

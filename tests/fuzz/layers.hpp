@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// What the fuzzers of layers have in common: options and shapes out of bytes, and what a call with them must come to.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nn/nn.hpp>
+
+#include "support/naive.hpp"
+#include "support/random.hpp"
+#include "support/tensors.hpp"
+
+namespace nn::fuzz {
+
+using test::Dense;
+using test::Extents;
+
+/// Holds any sum of a few products of two numbers that an index_t holds.
+__extension__ typedef __int128 Wide;
+
+/// Ends the run: libFuzzer keeps the bytes that led here.
+[[noreturn]] inline void wrong(std::string_view layer, const std::string& what) {
+    std::fprintf(stderr, "%s: %s\n", std::string(layer).c_str(), what.c_str());
+    std::abort();
+}
+
+/// Options and extents out of bytes: numbers that make sense, and now and then any other. Where the bytes end there are zeros.
+class Draw {
+public:
+    Draw(const std::uint8_t* bytes, std::size_t count) : bytes_(bytes, count) {}
+
+    std::uint8_t byte() {
+        const std::uint8_t first = bytes_.empty() ? std::uint8_t{0} : bytes_.front();
+        bytes_ = bytes_.subspan(bytes_.empty() ? 0 : 1);
+        return first;
+    }
+    bool flag() { return byte() % 2 != 0; }
+
+    /// low … high from a byte below 240; from those above extreme ones, or one of 8 bytes.
+    index_t number(index_t low, index_t high) {
+        constexpr index_t most = std::numeric_limits<index_t>::max();
+        constexpr index_t extremes[] = {
+            0,     -1,        -2,           most,         most - 1,         most / 2,         most / 2 + 1,
+            -most, -most - 1, most / 2 / 2, most / 3 + 1, index_t(1) << 32, index_t(1) << 31, 1000,
+        };
+        const index_t first = byte();
+        if (first < 240) {
+            return low + first % (high - low + 1);
+        }
+        if (first - 240 < static_cast<index_t>(std::size(extremes))) {
+            return extremes[first - 240];
+        }
+        std::uint64_t number = 0;
+        for (int i = 0; i < 8; ++i) {
+            number = number << 8 | byte();
+        }
+        return static_cast<index_t>(number);
+    }
+    template <class E>
+    E pick(std::initializer_list<E> choices) {
+        return *(choices.begin() + byte() % choices.size());
+    }
+    Layout layout() { return pick({Layout::channels_first, Layout::channels_last}); }
+    template <std::size_t N>
+    PerAxis<N> per_axis(index_t low, index_t high) {
+        std::array<index_t, N> values{};
+        for (index_t& value : values) {
+            value = number(low, high);
+        }
+        return values;
+    }
+    template <std::size_t N>
+    Padding<N> padding(index_t least) {
+        const auto rule = pick({PaddingRule::numbers, PaddingRule::numbers, PaddingRule::same, PaddingRule::same_lower, PaddingRule::valid,
+                                PaddingRule::half});
+        if (rule != PaddingRule::numbers) {
+            return rule;
+        }
+        std::array<Pad, N> pads{};
+        for (Pad& pad : pads) {
+            pad.before = number(least, 3);
+            pad.after = number(least, 3);
+        }
+        return pads;
+    }
+
+private:
+    std::span<const std::uint8_t> bytes_;
+};
+
+// ---- what to ask for ----
+
+/// Elements of an array that takes part in a call.
+constexpr long double most_elements = 1 << 12;
+
+inline long double elements_of(const auto& extents) {
+    long double count = 1;
+    for (const auto extent : extents) {
+        count *= static_cast<long double>(extent > 0 ? extent : 0);
+    }
+    return count;
+}
+/// Whether an array has few elements, and strides that an index_t holds.
+inline bool is_small(const auto& extents) {
+    long double strides = 1;
+    for (const auto extent : extents) {
+        strides *= static_cast<long double>(extent > 1 ? extent : 1);
+    }
+    return elements_of(extents) <= most_elements && strides < 0x1p60L;
+}
+/// Whether an array is small, or larger than any memory: that is to be refused. In between it is the machine's memory that counts.
+inline bool to_ask_for(const auto& extents) {
+    const long double count = elements_of(extents);
+    return count <= most_elements || count * sizeof(float) >= 0x1p63L;
+}
+inline bool to_ask_for(std::initializer_list<index_t> extents) { return to_ask_for(std::span(extents.begin(), extents.size())); }
+
+std::string text_of(const auto& extents) {
+    std::string text;
+    for (const auto extent : extents) {
+        text += (text.empty() ? "(" : ", ") + std::to_string(static_cast<long double>(extent));
+    }
+    return text + ")";
+}
+
+// ---- arrays of the references: (batch, channels, space…) whatever the layout ----
+
+template <std::size_t R>
+Dense dense(const Tensor<float, R>& tensor) {
+    return {test::shape_of(tensor), {tensor.begin(), tensor.end()}};
+}
+/// (B, L…, C) as (B, C, L…), and back.
+template <class E>
+std::vector<E> channels_first(std::vector<E> extents, Layout layout) {
+    if (layout == Layout::channels_last) {
+        std::rotate(extents.begin() + 1, extents.end() - 1, extents.end());
+    }
+    return extents;
+}
+template <class E>
+std::vector<E> in_layout(std::vector<E> extents, Layout layout) {
+    if (layout == Layout::channels_last) {
+        std::rotate(extents.begin() + 1, extents.begin() + 2, extents.end());
+    }
+    return extents;
+}
+inline Dense channels_first(const Dense& array, Layout layout) {
+    std::vector<std::size_t> order(array.shape.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return test::permuted(array, channels_first(order, layout));
+}
+
+/// What y must be, and how far each element may lie off.
+struct Expected {
+    Dense y;
+    Dense error;
+
+    explicit Expected(const Extents& shape) : y(test::zeros(shape)), error(test::zeros(shape)) {}
+};
+
+// ---- windows ----
+
+/// One axis under sliding windows, in numbers that do not overflow. support/naive.hpp builds the padded axis instead, which a padding of
+/// 2⁶² does not allow.
+struct Axis {
+    Wide length, kernel, stride, dilation;
+    Wide before = 0, after = 0;
+    Wide apart = 1;  // the cells, which have zeros between them
+    PaddingMode mode = PaddingMode::zeros;
+
+    Wide span() const { return dilation * (kernel - 1) + 1; }
+    Wide cells() const { return length == 0 ? 0 : (length - 1) * apart + 1; }
+    Wide beyond() const { return cells() + before + after - span(); }  ///< of the first window
+    Wide windows() const { return beyond() < 0 ? 0 : beyond() / stride + 1; }
+    Wide start(index_t window) const { return window * stride - before; }
+
+    /// The cell at a position, −1 for a zero.
+    index_t cell(Wide position) const {
+        const Wide last = length - 1;
+        const auto modulo = [&](Wide period) { return (position % period + period) % period; };
+        if (position < 0 || position >= cells()) {
+            switch (mode) {
+                case PaddingMode::zeros: return -1;
+                case PaddingMode::replicate: return static_cast<index_t>(position < 0 ? 0 : last);
+                case PaddingMode::circular: return static_cast<index_t>(modulo(length));
+                case PaddingMode::reflect: break;
+            }
+            const Wide folded = last == 0 ? 0 : modulo(2 * last);
+            return static_cast<index_t>(folded > last ? 2 * last - folded : folded);
+        }
+        return position % apart == 0 ? static_cast<index_t>(position / apart) : -1;
+    }
+};
+
+/// An axis padded by a rule, or by these numbers.
+inline Axis padded(Axis axis, PaddingRule rule, Pad numbers) {
+    const Wide windows = (axis.length + axis.stride - 1) / axis.stride;
+    const Wide total = windows == 0 ? 0 : std::max<Wide>((windows - 1) * axis.stride + axis.span() - axis.length, 0);
+    const Wide half = (axis.kernel - 1) / 2 * axis.dilation;
+    switch (rule) {
+        case PaddingRule::same: axis.before = total / 2; break;
+        case PaddingRule::same_lower: axis.before = total - total / 2; break;
+        case PaddingRule::half: axis.before = axis.after = half; break;
+        case PaddingRule::valid: break;
+        case PaddingRule::numbers: axis.before = numbers.before, axis.after = numbers.after; break;
+    }
+    if (rule == PaddingRule::same || rule == PaddingRule::same_lower) {
+        axis.after = total - axis.before;
+    }
+    return axis;
+}
+
+// ---- a call ----
+
+/// Calls f, which may refuse with an error that names the layer. Any other exception ends the run.
+void refused_or(std::string_view layer, const auto& f) {
+    const auto check = [&](std::string_view text) {
+        if (!text.starts_with(layer) || !text.substr(layer.size()).starts_with(": ")) {
+            wrong(layer, "an error that does not name the layer: " + std::string(text));
+        }
+    };
+    try {
+        f();
+    } catch (const std::invalid_argument& error) {  // shape_error among them
+        check(error.what());
+    } catch (const std::out_of_range& error) {  // an index
+        check(error.what());
+    }
+}
+
+/// A state for a batch of any size, of a layer that carries one.
+void check_state(Draw& draw, const auto& layer) {
+    if constexpr (requires { layer.initial_state(index_t(1)); }) {
+        const index_t batch = draw.number(0, 3);
+        std::size_t each = 0;
+        const auto one = layer.initial_state(1);
+        visit_parameters(one, [&](std::string_view, const auto& array) { each = std::max(each, array.size()); });
+        if (to_ask_for({batch, static_cast<index_t>(each)})) {
+            (void)layer.initial_state(batch);
+        }
+    }
+}
+
+/// Builds an L, asks what x becomes, and calls it where x and y are small: what comes is `expected`, or an error that names the layer.
+///
+///     drawn()           options; `options` are those that count, others are those that the layer was built with at first
+///     arrays(options)   whether the arrays that they stand for are to be asked for
+///     extents(shape)    those of y, channels first as its argument is
+///     expected(layer, x, room for it)
+template <class L, class Options, std::size_t R>
+void call(Draw& draw, const auto& drawn, const auto& arrays, const Options& options, Layout layout, const Shape<R>& shape,
+          const auto& extents, const auto& expected) {
+    const auto built = [&](const Options& with) {
+        test::Random random(7);
+        if constexpr (std::constructible_from<L, Options, NoInit>) {
+            return test::filled(random, L(with, no_init));
+        } else if constexpr (requires { &L::weight; }) {
+            return test::filled(random, L(with));
+        } else {
+            return L(with);
+        }
+    };
+    const Options first = draw.byte() % 8 == 1 ? drawn() : options;
+    if (!arrays(first) || !arrays(options)) {
+        return;
+    }
+    refused_or(L::name, [&] {
+        L layer = built(first);
+        layer.options = options;  // assigned later, as any program may
+        check_state(draw, layer);
+        const auto same = layer.output_shape(shape);
+        std::vector<index_t> promised(same.begin(), same.end());
+        const std::vector<index_t> given(shape.begin(), shape.end());
+        if constexpr (requires { layer.output_shape(given); }) {
+            promised = layer.output_shape(given);
+        }
+        const std::vector<Wide> wide = in_layout(extents(channels_first(std::vector<Wide>(given.begin(), given.end()), layout)), layout);
+        bool right = wide.size() == promised.size() && std::equal(promised.begin(), promised.end(), same.begin(), same.end());
+        for (std::size_t axis = 0; right && axis < wide.size(); ++axis) {
+            // What an index_t does not hold saturates on the way; what comes is still more than any machine has.
+            right = promised[axis] == wide[axis] || promised[axis] >= index_t(1) << 56;
+        }
+        const bool possible = *std::min_element(given.begin(), given.end()) >= 0;
+        if (possible && !right) {
+            wrong(L::name, "x " + text_of(given) + " becomes " + text_of(promised) + ", expected " + text_of(wide));
+        }
+        if (!possible || !is_small(given) || !to_ask_for(promised)) {
+            return;
+        }
+        const Tensor<float, R> x = test::noise<float>(shape);
+        const auto y = layer(x);
+        const Dense answer = channels_first(dense(y), layout);
+        const Expected reference = expected(layer, channels_first(dense(x), layout), Expected(channels_first(promised, layout)));
+        if (answer.shape != reference.y.shape) {
+            wrong(L::name, "y has another shape than promised");
+        }
+        for (std::size_t i = 0; i < answer.values.size(); ++i) {
+            const long double value = answer.values[i];
+            const long double wanted = reference.y.values[i];
+            if (!(value == wanted || std::abs(value - wanted) <= reference.error.values[i])) {
+                wrong(L::name, "y[" + std::to_string(i) + "] is " + std::to_string(value) + ", expected " + std::to_string(wanted));
+            }
+        }
+    });
+}
+
+}  // namespace nn::fuzz

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Numbers at the ends of an index_t and empty arrays of great extents, each of which tests/fuzz found to go wrong.
+
+#include <limits>
+#include <optional>
+#include <string>
+
+#include <nn/nn.hpp>
+
+#include "support/catch.hpp"
+#include "support/tensors.hpp"
+
+namespace {
+
+using nn::index_t;
+using nn::shape_error;
+using nn::test::error_of;
+using nn::test::noise;
+
+constexpr index_t most = std::numeric_limits<index_t>::max();
+constexpr index_t least = std::numeric_limits<index_t>::min();
+constexpr index_t quarter = index_t{1} << (std::numeric_limits<index_t>::digits - 1);  // of what an index_t tells apart
+constexpr index_t many = quarter >> 16;
+
+std::string more_than_any_memory(const std::string& layer, const std::string& shape) {
+    return layer + ": the output would have the shape " + shape + ", more than any memory holds";
+}
+
+}  // namespace
+
+TEST_CASE("extremes: many items without elements take neither time nor memory") {
+    const auto is_empty = [](const auto& layer, const auto& x) {
+        const auto y = layer(x);
+        return y.size() == 0 && static_cast<index_t>(y.shape(0)) == many;
+    };
+    const auto rows = noise<float, 2>({many, 0});
+    const auto sequences = noise<float, 3>({many, 0, 3});
+    const auto images = noise<float, 3>({many, 3, 0});
+    CHECK(is_empty(nn::softmax, rows));
+    CHECK(is_empty(nn::log_softmax, rows));
+    CHECK(is_empty(nn::LSTM<float>({.input_size = 3, .hidden_size = 2}, nn::no_init), sequences));
+    CHECK(is_empty(nn::GRU<float>({.input_size = 3, .hidden_size = 2}, nn::no_init), sequences));
+    CHECK(is_empty(nn::CausalConv1d<float>({.in_channels = 3, .out_channels = 2, .kernel_size = 3}, nn::no_init), sequences));
+    CHECK(is_empty(nn::AdaptiveAvgPool1d({.output_size = 1}), sequences));
+    CHECK(is_empty(nn::GlobalMaxPool<1>(), sequences));
+    CHECK(is_empty(nn::LocalResponseNorm<float, 1>(), images));
+    const nn::BatchNorm1d<float> norm({.size = 3});
+    const auto state = norm.initial_state();
+    CHECK(norm(images, state).size() == 0);
+}
+
+TEST_CASE("extremes: a state is as the options say, whether there are steps or not") {
+    nn::CausalConv1d<float> conv({.in_channels = 3, .out_channels = 2, .kernel_size = 3}, nn::no_init);
+    conv.bias = std::nullopt;
+    CHECK_THROWS_AS(conv(noise<float, 3>({1, 0, 3})), shape_error);
+    nn::Workspace workspace;
+    auto y = noise<float, 3>({2, 0, 2});
+    conv.options.use_bias = false;
+    CHECK_THROWS_AS(conv.forward_into(noise<float, 3>({1, 0, 3}), nn::view_of(y), workspace), shape_error);
+}
+
+TEST_CASE("extremes: an axis padded beyond an index_t is refused, not taken for a shorter one") {
+    const auto x = noise<float, 3>({1, 1, 3});
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .stride = quarter / 2, .padding = quarter}, nn::no_init);
+    CHECK(error_of<shape_error>([&] { conv(x); }) == more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(most) + ")"));
+    const nn::MaxPool1d pool({.stride = quarter / 2, .padding = quarter, .ceil_mode = true});
+    CHECK(error_of<shape_error>([&] { pool(x); }) == more_than_any_memory("nn::MaxPool", "(1, 1, " + std::to_string(most) + ")"));
+
+    const auto transposed = [](const nn::ConvTransposeOptions<1>& options) { return nn::ConvTranspose1d<float>(options, nn::no_init); };
+    using Shape = nn::Shape<3>;
+    const auto spread = transposed({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .dilation = quarter + 1});
+    CHECK(spread.output_shape(Shape{1, 1, 0}) == Shape{1, 1, most});
+    const auto grown = transposed({.in_channels = 1, .out_channels = 1, .padding = {{least, 0}}});
+    CHECK(grown.output_shape(Shape{1, 1, 3}) == Shape{1, 1, most});
+    const auto folded =
+        transposed({.in_channels = 1, .out_channels = 1, .padding = {{most, most}}, .padding_mode = nn::PaddingMode::reflect});
+    CHECK(error_of<shape_error>([&] { folded(x); }) == "nn::ConvTranspose: padding (" + std::to_string(most) + ", " + std::to_string(most) +
+                                                           ") crops more than there is along axis 0  [x (1, 1, 3)]");
+}
+
+TEST_CASE("extremes: a window that would begin beyond an index_t does not begin") {
+    const nn::MaxPool1d pool({.stride = quarter, .padding = {{0, quarter}}, .ceil_mode = true});
+    const auto x = noise<float, 3>({1, 1, 3});
+    const auto y = pool(x);
+    REQUIRE(y.shape(2) == 2);
+    CHECK(y(0, 0, 0) == x(0, 0, 0));
+    CHECK(y(0, 0, 1) == -std::numeric_limits<float>::infinity());
+}
+
+TEST_CASE("extremes: arrays whose strides are beyond an index_t are refused, of no elements too") {
+    const std::string great = std::to_string(quarter);
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 9, .padding = {{quarter - 3, 0}}}, nn::no_init);
+    CHECK(error_of<shape_error>([&] { conv(noise<float, 3>({0, 1, 3})); }) == more_than_any_memory("nn::Conv", "(0, 9, " + great + ")"));
+    CHECK(error_of<shape_error>([] { nn::Linear<float>({.in_features = 0, .out_features = quarter}, nn::no_init); }) ==
+          more_than_any_memory("nn::Linear", "(" + great + ", 0)"));
+    CHECK(error_of<shape_error>([] { nn::BatchNorm1d<float>({.size = quarter}); }) ==
+          more_than_any_memory("nn::BatchNorm", "(" + great + ",)"));
+}
