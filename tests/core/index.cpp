@@ -82,7 +82,8 @@ TEST_CASE("check_allocatable: refuses what no memory holds") {
         check_allocatable("nn::Conv", {shape.begin(), shape.size()}, size);
     };
     CHECK_NOTHROW(check({}, 4));
-    CHECK_NOTHROW(check({0, most, most}, 16));
+    CHECK_NOTHROW(check({0, most / 64, 2}, 16));
+    CHECK_THROWS_AS(check({0, most, most}, 16), shape_error);  // its strides are beyond an index_t
     CHECK_NOTHROW(check({most / 4 - 1}, 4));
     CHECK_NOTHROW(check({most - 1}, 1));
     CHECK_THROWS_WITH(check({most / 4 + 1}, 4),

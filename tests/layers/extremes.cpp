@@ -15,6 +15,7 @@ namespace {
 using nn::index_t;
 using nn::shape_error;
 using nn::test::error_of;
+using nn::test::identical;
 using nn::test::noise;
 
 constexpr index_t most = std::numeric_limits<index_t>::max();
@@ -95,4 +96,22 @@ TEST_CASE("extremes: arrays whose strides are beyond an index_t are refused, of 
           more_than_any_memory("nn::Linear", "(" + great + ", 0)"));
     CHECK(error_of<shape_error>([] { nn::BatchNorm1d<float>({.size = quarter}); }) ==
           more_than_any_memory("nn::BatchNorm", "(" + great + ",)"));
+}
+
+TEST_CASE("extremes: no x has a negative extent, whatever it would become") {
+    using Shape = nn::Shape<3>;
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .input_dilation = 3}, nn::no_init);
+    CHECK(error_of<shape_error>([&] {
+              conv.output_shape(Shape{1, 1, least});
+          }) == "nn::Conv: x (1, 1, " + std::to_string(least) + "), expected no negative extent");
+    CHECK_THROWS_AS(nn::BatchNorm1d<float>({.size = 3}).output_shape(Shape{-1, 3, 2}), shape_error);
+}
+
+TEST_CASE("extremes: where x has no cells windows read zeros, at no address") {
+    nn::ConvTranspose2d<float> conv({.in_channels = 10, .out_channels = 4, .kernel_size = {1, 2}, .stride = 3, .groups = 2}, nn::no_init);
+    conv.bias->fill(2);
+    const auto y = conv(noise<float, 4>({2, 10, 0, 2}));
+    CHECK(y.size() == 0);
+    const nn::Conv2d<float> padded({.in_channels = 9, .out_channels = 4, .kernel_size = 3, .padding = 2}, nn::no_init);
+    CHECK(identical(padded(noise<float, 4>({2, 9, 0, 2})), nn::make_tensor<float, 4>({2, 4, 2, 4}, 0)));
 }
