@@ -177,4 +177,41 @@ TEST_CASE("Workspace: moves with its memory, and both ends stay usable") {
     static_assert(!std::is_copy_constructible_v<Workspace::Frame>);
 }
 
+TEST_CASE("Workspace: a rehearsal takes memory and does no work, and ends when it throws") {
+    struct Counting {
+        int runs = 0;
+        index_t workers() const { return 3; }
+        void run(index_t n, void* context, Task task) {
+            ++runs;
+            for (index_t i = 0; i < n; ++i) {
+                task(context, i, 0);
+            }
+        }
+    };
+    Counting executor;
+    Workspace alone;
+    Workspace shared(executor);
+    for (Workspace* const workspace : {&alone, &shared}) {
+        int done = 0;
+        const auto work = [&] {
+            const auto frame = workspace->frame();
+            (void)frame.take<float>(1000 * workspace->executor().workers());
+            workspace->executor().for_each(1, [&](index_t, index_t) { ++done; });
+            workspace->executor().for_each(2, [&](index_t, index_t) { ++done; });
+        };
+        workspace->rehearse(work);
+        CHECK(done == 0);
+        CHECK(executor.runs == 0);
+        const std::size_t held = workspace->capacity();
+        CHECK(held >= (workspace == &shared ? 12000 : 4000));
+        work();
+        CHECK(done == 3);
+        CHECK(workspace->capacity() == held);
+        CHECK_THROWS_AS(workspace->rehearse([] { throw std::runtime_error("no"); }), std::runtime_error);
+        work();
+        CHECK(done == 6);
+        executor.runs = 0;
+    }
+}
+
 }  // namespace

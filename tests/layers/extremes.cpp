@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include <nn/nn.hpp>
@@ -114,4 +115,40 @@ TEST_CASE("extremes: where x has no cells windows read zeros, at no address") {
     CHECK(y.size() == 0);
     const nn::Conv2d<float> padded({.in_channels = 9, .out_channels = 4, .kernel_size = 3, .padding = 2}, nn::no_init);
     CHECK(identical(padded(noise<float, 4>({2, 9, 0, 2})), nn::make_tensor<float, 4>({2, 4, 2, 4}, 0)));
+}
+
+TEST_CASE("extremes: a stride beyond the input is any number") {
+    const auto x = noise<float, 4>({1, 2, 3, 8});
+    for (const index_t groups : {1, 2}) {
+        nn::Conv2d<float> conv({.in_channels = 2, .out_channels = 2, .kernel_size = 2, .groups = groups}, nn::no_init);
+        conv.weight.fill(1);
+        conv.bias->fill(0);
+        const auto dense = conv(x);
+        conv.options.stride = {quarter + quarter / 2, 1};
+        const auto apart = conv(x);
+        REQUIRE(apart.shape(2) == 1);
+        CHECK(apart(0, 1, 0, 6) == dense(0, 1, 0, 6));
+        conv.options.stride = most;
+        CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
+        CHECK(nn::freeze(conv)(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
+        conv.options.padding = {{0, 0}, {0, quarter}};
+        conv.options.stride = {1, quarter / 2};
+        CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
+    }
+}
+
+TEST_CASE("extremes: groups that are assigned are checked before they divide") {
+    const std::string expected = ": groups 0, expected at least 1";
+    nn::Conv1d<float> conv({.in_channels = 2, .out_channels = 2}, nn::no_init);
+    nn::ConvTranspose1d<float> transposed({.in_channels = 2, .out_channels = 2}, nn::no_init);
+    nn::CausalConv1d<float> causal({.in_channels = 2, .out_channels = 2}, nn::no_init);
+    conv.options.groups = transposed.options.groups = causal.options.groups = 0;
+    const nn::Shape<3> shape{1, 2, 3};
+    CHECK(error_of<std::invalid_argument>([&] { (void)conv.multiply_adds(shape); }) == "nn::Conv" + expected);
+    CHECK(error_of<std::invalid_argument>([&] { (void)transposed.multiply_adds(shape); }) == "nn::ConvTranspose" + expected);
+    CHECK(error_of<std::invalid_argument>([&] { (void)causal.multiply_adds(nn::Shape<3>{1, 3, 2}); }) == "nn::CausalConv1d" + expected);
+    CHECK(error_of<std::invalid_argument>([&] { (void)nn::freeze(conv); }) == "nn::Conv" + expected);
+    CHECK(error_of<std::invalid_argument>([&] { (void)nn::freeze(transposed); }) == "nn::ConvTranspose" + expected);
+    CHECK(error_of<std::invalid_argument>([&] { (void)conv.folded(nn::Tensor<float, 1>{1, 1}, nn::Tensor<float, 1>{0, 0}); }) ==
+          "nn::Conv" + expected);
 }

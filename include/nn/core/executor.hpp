@@ -35,9 +35,9 @@ public:
 
     /// As many workers, who do nothing.
     ExecutorRef resting() const {
-        ExecutorRef same = *this;
-        same.rests_ = true;
-        return same;
+        ExecutorRef idle = *this;
+        idle.rests_ = true;
+        return idle;
     }
 
     /// Calls f(i, worker) for i = 0 … n − 1. f does not throw.

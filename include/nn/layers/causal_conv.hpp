@@ -75,8 +75,8 @@ struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T,
         requires(R >= 2)
     index_t multiply_adds(const Shape<R>& x)
     const {
-        const index_t each = element_count(ops::conv_weight_shape(ops::conv_options(options))) / options.out_channels;
-        return saturating_multiply(element_count(this->output_shape(x)), each);
+        const index_t outputs = element_count(this->output_shape(x));
+        return saturating_multiply(outputs, element_count(ops::conv_weight_shape(ops::conv_options(options))) / options.out_channels);
     }
 
     static void members(auto& self, auto&& f) {

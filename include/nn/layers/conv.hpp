@@ -58,8 +58,8 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
         requires(R >= N + 1)
     index_t multiply_adds(const Shape<R>& x)
     const {
-        return saturating_multiply(element_count(this->output_shape(x)),
-                                   element_count(ops::conv_weight_shape(options)) / options.out_channels);
+        const index_t outputs = element_count(this->output_shape(x));
+        return saturating_multiply(outputs, element_count(ops::conv_weight_shape(options)) / options.out_channels);
     }
 
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.

@@ -67,7 +67,10 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
     template <std::size_t R>
         requires(R >= N + 1)
     index_t multiply_adds(const Shape<R>& x)
-    const { return saturating_multiply(element_count(x), element_count(ops::conv_weight_shape(options)) / options.in_channels); }
+    const {
+        (void)this->output_shape(x);  // or it throws
+        return saturating_multiply(element_count(x), element_count(ops::conv_weight_shape(options)) / options.in_channels);
+    }
 
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>

@@ -99,6 +99,7 @@ struct ConvParameters {
 /// Refuses arrays that do not fit the options.
 template <template <std::size_t> class Options, class T, std::size_t N>
 void check_conv_parameters(std::string_view who, const Options<N>& options, const ConvParameters<T, N>& parameters) {
+    check_conv_lengths<N>(who, options);  // they may have been assigned since the layer was made
     const Shape<N + 2> expected = conv_weight_shape(options);
     require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
             " = (out_channels, in_channels / groups, kernel_size)");
@@ -137,6 +138,7 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& optio
         require(window.input > 0 || window.mode == PaddingMode::zeros || pad == Pad(), who, "axis ", axis,
                 " of x has no cells to fill its padding ", pad, " with  [x ", x.shape(), "]");
         require(window.place(pad), who, "padding ", pad, " crops more than there is along axis ", axis, "  [x ", x.shape(), "]");
+        window.stride = window.output > 1 ? window.stride : 1;  // which kernels multiply, and may be any number
     }
     return plan;
 }
