@@ -188,7 +188,8 @@ TEST_CASE("transposed and causal convolutions of any sizes leave output and stat
                                                                     .groups = groups,
                                                                     .layout = layout},
                                                                    nn::no_init));
-        const auto steps = noise<float, 3>(layout == nn::Layout::channels_first ? Shape<3>{2, channels, width} : Shape<3>{2, width, channels});
+        const bool last = layout == nn::Layout::channels_last;
+        const auto steps = noise<float, 3>(last ? Shape<3>{2, width, channels} : Shape<3>{2, channels, width});
         const auto start = filled(random, causal.initial_state(2));
         auto after = start;
         const auto answer = causal(steps, after);
@@ -206,6 +207,50 @@ TEST_CASE("transposed and causal convolutions of any sizes leave output and stat
         });
     }
     CHECK(all > 300);
+}
+
+TEST_CASE("pools over three axes leave output as it was when memory runs out") {
+    Random random(951);
+    long all = 0;
+    for (int round = 0; round < 40; ++round) {
+        const index_t deep = random.integer(3, 40);
+        const index_t window = random.integer(2, 40);
+        const nn::MaxPool3d pool({.window = {window, 2, 2}, .stride = 1, .padding = {{random.integer(1, 20), 0}, {0, 1}, {1, 0}}});
+        const nn::AdaptiveAvgPool3d adaptive({.output_size = {random.integer(1, deep), 2, 2}});
+        const auto x = noise<float, 5>({1, 2, deep, 3, 4});
+        CAPTURE(deep, window);
+        if (window <= deep) {
+            all += check_steps(pool(x), [&](auto& to, nn::Workspace& workspace) { pool.forward_into(x, nn::view_of(to), workspace); });
+        }
+        all += check_steps(adaptive(x), [&](auto& to, nn::Workspace& workspace) { adaptive.forward_into(x, nn::view_of(to), workspace); });
+    }
+    CHECK(all > 80);
+}
+
+TEST_CASE("convolutions that run band by band leave output as it was when memory runs out") {
+    Random random(952);
+    for (const index_t stride : {1, 2}) {
+        for (const index_t size : {56, 75}) {
+            const index_t wide = 8 * random.integer(6, 14);
+            const auto conv = [&](index_t from, index_t to, index_t kernel, index_t step, index_t groups) {
+                return filled(random, nn::Conv2d<float>({.in_channels = from,
+                                                         .out_channels = to,
+                                                         .kernel_size = kernel,
+                                                         .stride = step,
+                                                         .padding = kernel / 2,
+                                                         .groups = groups},
+                                                        nn::no_init));
+            };
+            const nn::Sequential net(conv(16, wide, 1, 1, 1), nn::relu6, conv(wide, wide, 3, stride, wide), nn::relu6,
+                                     conv(wide, 24, 1, 1, 1));
+            const auto frozen = nn::freeze(net, nn::FreezeOptions{.input_shape = {1, 16, size, size}});
+            const auto x = noise<float, 4>({1, 16, size, size});
+            CAPTURE(stride, size, wide);
+            CHECK(check_steps(frozen(x), [&](auto& to, nn::Workspace& workspace) {
+                      frozen.forward_into(x, nn::view_of(to), workspace);
+                  }) > 3);
+        }
+    }
 }
 
 // ---- networks whose third layer fails ----

@@ -182,7 +182,7 @@ bool has_phases(const ConvPlan<N>& plan) {
 /// `kernels::convolve` takes it, sorted by the classes of its taps; `convolve(plan, x, weight, bias, y)` does a phase.
 ///
 /// Phases are made of a block of windows at a time, then written where they belong: scratch is 128 KiB, or the results of 32 windows of a
-/// phase, or of two where y has rows of two phases by turns.
+/// phase, or of two where y has rows of two phases by turns. What runs out of memory leaves y as it was.
 template <class T, std::size_t N, class Weight, class Convolve>
 void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
                Workspace& workspace, const Finish<T>& finish, const Convolve& convolve) {
@@ -207,11 +207,17 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
         packed = weight.panels();
     }
     const auto frame = workspace.frame();
-    T* const scratch = frame.template take<T>(at_once * size * (pairs ? 2 : 1));
+    index_t phases = 1;
+    for (const index_t period : blocks.period) {
+        phases = saturating_multiply(phases, period);
+    }
+    // Small results are all made before the first is written; else the memory that they take is asked for before: no phase may fail then.
+    const bool at_end = blocks.block == blocks.extent && y.count() <= at_once && saturating_multiply(phases, at_once * size) <= budget;
+    T* const scratch = frame.template take<T>(at_once * size * (at_end ? phases : pairs ? 2 : 1));
     index_t* const offsets = plan.folds ? frame.template take<index_t>(blocks.windows) : nullptr;
 
-    // All phases of a block of items; without writing y where only their memory is asked for.
-    const auto run = [&](index_t item, bool writes) {
+    // All phases of a block of items: makes them, writes them, or does both by turns.
+    const auto run = [&](index_t item, bool makes, bool writes) {
         const index_t items = std::min(at_once, y.count() - item);
         const View<const T, N + 2> input = detail::items_of(x, item, items);
         const View<T, N + 2> result = detail::items_of(y, item, items);
@@ -229,6 +235,7 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
         do {
             std::array<index_t, N> r{};
             View<T, N + 2> even;  // of a pair of phases, the first
+            index_t number = 0;
             do {
                 ConvPlan<N> phase{.axes = plan.axes, .groups = plan.groups};
                 std::array<index_t, N> taps_of;
@@ -259,8 +266,9 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                     }
                 }
                 const bool second = pairs && r[N - 1] == 1;
-                made.data += second ? at_once * size : 0;
-                if (phase.windows() > 0 && taps) {
+                made.data += (at_end ? number : second ? 1 : 0) * at_once * size;
+                ++number;
+                if (makes && phase.windows() > 0 && taps) {
                     const index_t before = blocks.classes.before(taps_of);
                     detail::ClassWeight<T> part{dense != nullptr ? dense + all_outputs * channels * before : nullptr, {}};
                     if (packed) {
@@ -268,7 +276,7 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                         part.packed.panels += packed->with_taps(before).size();
                     }
                     convolve(phase, Batch<const T, N + 1>(input), part, plan.folds ? nullptr : bias, Batch<T, N + 1>(made));
-                } else if (!plan.folds && writes) {
+                } else if (makes && !plan.folds && (writes || at_end)) {
                     start(made);
                 }
                 if (!writes) {
@@ -302,15 +310,20 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
             finish_all(finish, result);
         }
     };
+    if (at_end) {
+        run(0, true, false);
+        run(0, false, true);
+        return;
+    }
     const index_t last = (y.count() - 1) / at_once * at_once;
     workspace.rehearse([&] {
-        run(0, false);
+        run(0, true, false);
         if (last > 0) {
-            run(last, false);
+            run(last, true, false);
         }
     });
     for (index_t item = 0; item < y.count(); item += at_once) {
-        run(item, true);
+        run(item, true, true);
     }
 }
 

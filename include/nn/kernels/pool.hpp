@@ -275,17 +275,15 @@ void pool_plane(simd::Isa isa, const PoolPlane<T>& s) {
     });
 }
 
-/// All windows along the axes from `axis` to the last two.
+/// All windows along the axes from `axis` to the last two; the planes under them are listed from `under` on.
 template <class Op, class T, std::size_t N>
 void pool_planes(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Shape<N + 1>& x_strides, const Shape<N + 1>& y_strides,
-                 std::size_t axis, const PoolPlane<T>& s, Workspace& workspace) {
+                 std::size_t axis, const PoolPlane<T>& s, const T** under) {
     if (axis + 2 >= N) {
         return pool_plane<Op>(isa, s);
     }
     for (index_t o = 0; o < axes[axis].window.output; ++o) {
         const Range range = axes[axis].cells(o);
-        const auto frame = workspace.frame();
-        const T** const under = frame.template take<const T*>(s.plane_count * (range.last - range.first));
         PoolPlane<T> inner = s;
         inner.planes = under;
         inner.plane_count = 0;
@@ -296,8 +294,24 @@ void pool_planes(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Shape
         }
         inner.counted = saturating_multiply(s.counted, axes[axis].counted(o));
         inner.y = s.y + o * y_strides[axis + 1];
-        pool_planes<Op>(isa, axes, x_strides, y_strides, axis + 1, inner, workspace);
+        pool_planes<Op>(isa, axes, x_strides, y_strides, axis + 1, inner, under + inner.plane_count);
     }
+}
+
+/// Planes that `pool_planes` lists at most.
+template <std::size_t N>
+index_t most_planes(const std::array<PoolAxis, N>& axes) {
+    index_t all = 0;
+    index_t under = 1;
+    for (std::size_t axis = 0; axis + 2 < N; ++axis) {
+        index_t most = 0;
+        for (index_t o = 0; o < axes[axis].window.output; ++o) {
+            most = std::max(most, axes[axis].cells(o).size());
+        }
+        under = saturating_multiply(under, most);
+        all = saturating_add(all, under);
+    }
+    return all;
 }
 
 }  // namespace detail
@@ -344,6 +358,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
     const index_t divisors = s.block > 0 ? s.block + vector : 0;
     T* const all_cells = frame.template take<T>(executor.workers() * cells);
     T* const all_divisors = frame.template take<T>(executor.workers() * divisors);
+    const T** const under = frame.template take<const T*>(detail::most_planes(axes));
     const index_t runs = divide_up(channels, s.run);
     executor.for_each(y.count() * runs, [&](index_t task, index_t worker) {
         const index_t item = task / runs;
@@ -355,7 +370,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         const T* const first = x[item].data + channel * x_strides[0];
         some.planes = &first;
         some.y = y[item].data + channel * y_strides[0];
-        detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, workspace);
+        detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, under);
     });
 }
 

@@ -144,7 +144,8 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                     const index_t from_line = s.row.stride * s.x_row;
                     const auto border = [&](index_t begin, index_t end) {
                         for (index_t j = begin; j < end; ++j) {
-                            const index_t at = zeros ? -1 : s.column.cell(saturating_add(position, saturating_multiply(j, s.column.stride)));
+                            const index_t further = saturating_multiply(j, s.column.stride);
+                            const index_t at = zeros ? -1 : s.column.cell(saturating_add(position, further));
                             const index_t there = at >= 0 ? s.channels : 0;
                             for (index_t line = 0; line < together; ++line) {
                                 T* const out = to + line * pitch + j * cell;

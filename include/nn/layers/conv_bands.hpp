@@ -114,6 +114,9 @@ private:
             kernels::transform(
                 contiguous(copy + item * size, x.item()), [](T value) { return value; }, x[item]);
         }
+        if (x.count() > 0) {
+            rehearse(x[0], between, y[0], workspace);
+        }
         for (index_t item = 0; item < x.count(); ++item) {
             const View<const T, N + 1> from = copied ? contiguous<const T>(copy + item * size, x.item()) : x[item];
             chain_.for_each_band(
@@ -122,6 +125,24 @@ private:
                     stages_[conv].conv->run_rows(plan, rows, stages_[conv].finish, to, workspace);
                 });
         }
+    }
+    /// Has the memory there that each convolution takes for every number of rows that it is to make.
+    void rehearse(const View<const T, N + 1>& x, std::array<View<T, N + 1>, 2> between, const View<T, N + 1>& y,
+                  Workspace& workspace) const {
+        for (View<T, N + 1>& band : between) {
+            band.strides[1] = 0;  // so that there is nothing to move on
+        }
+        std::array<index_t, 3> rehearsed{};
+        workspace.rehearse([&] {
+            chain_.for_each_band(
+                at_once_, x, between, y,
+                [&](std::size_t conv, const kernels::ConvPlan<N>& plan, const View<const T, N + 1>& rows, const View<T, N + 1>& to) {
+                    if (rehearsed[conv] != plan.axes[0].output) {
+                        rehearsed[conv] = plan.axes[0].output;
+                        stages_[conv].conv->run_rows(plan, rows, stages_[conv].finish, to, workspace);
+                    }
+                });
+        });
     }
 
     std::array<Stage, 3> stages_;
