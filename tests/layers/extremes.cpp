@@ -71,7 +71,7 @@ TEST_CASE("extremes: an axis padded beyond an index_t is refused, not taken for 
     const auto transposed = [](const nn::ConvTransposeOptions<1>& options) { return nn::ConvTranspose1d<float>(options, nn::no_init); };
     using Shape = nn::Shape<3>;
     const auto spread = transposed({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .dilation = quarter + 1});
-    CHECK(spread.output_shape(Shape{1, 1, 0}) == Shape{1, 1, most});
+    CHECK(spread.output_shape(Shape{1, 1, 0}) == Shape{1, 1, quarter + 1});
     const auto grown = transposed({.in_channels = 1, .out_channels = 1, .padding = {{least, 0}}});
     CHECK(grown.output_shape(Shape{1, 1, 3}) == Shape{1, 1, most});
     const auto folded =

@@ -613,7 +613,7 @@ TEST_CASE("conv: extents that no memory holds saturate and do not overflow") {
         return ops::conv_item(options, ops::conv_plan("test", options, batch))[1];
     };
     CHECK(extent({.padding = most}, 5) == most);
-    CHECK(extent({.padding = {{most, -9}}}, 5) == most - 9);  // an end that saturates is not given back
+    CHECK(extent({.padding = {{most, -9}}}, 5) == most - 4);
     CHECK_THROWS_AS(extent({.padding = {{least, least}}}, 5), shape_error);
     CHECK(extent({.kernel_size = most}, 5) == 0);
     CHECK(extent({.kernel_size = most, .dilation = most}, 5) == 0);

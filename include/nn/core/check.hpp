@@ -86,10 +86,11 @@ void check_apart(std::string_view who, std::string_view name, const Batch<T, K>&
 /// An array and what errors call it.
 template <class T, std::size_t K>
 struct Named {
-    std::string_view name;
-    const Batch<T, K>& array;
-    detail::Extent addresses;
+    std::string_view name;     ///< in the text of an error
+    const Batch<T, K>& array;  ///< which outlives this
+    detail::Extent addresses;  ///< that it touches, worked out once
 
+    /// Of this name.
     Named(std::string_view name_, const Batch<T, K>& array_) : name(name_), array(array_), addresses(detail::addresses(array_)) {}
 };
 

@@ -48,8 +48,11 @@ void convolve_whole(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, con
 ///     winograd(plan, items)    the same as a WinogradWeight, or null where that is not wanted; `Weight` need not have it
 ///     panels()                 the same as a PackedConv, class by class too
 template <class T, std::size_t N, class Weight>
-void convolve(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
+void convolve(ConvPlan<N> plan, const Batch<const T, N + 1>& x, const Weight& weight, const T* bias, const Batch<T, N + 1>& y,
               Workspace& workspace, const Finish<T>& finish = {}) {
+    for (WindowAxis& axis : plan.axes) {
+        axis.stride = axis.output > 1 ? axis.stride : 1;  // the stride of one window may be any number, too large to be multiplied
+    }
     if (has_phases(plan)) {
         by_phases(plan, x, weight, bias, y, workspace, finish,
                   [&](const auto& phase, const auto& from, const auto& part, const T* start, const auto& to) {

@@ -85,13 +85,15 @@ struct WindowAxis {
     }
 
     /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops
-    /// more than there is. Padded beyond what an index_t holds, M saturates.
+    /// more than there is. Beyond what an index_t holds M saturates.
     bool place(const Pad& pad) {
         before = pad.before;
         const index_t cells = input == 0 ? 0 : saturating_add(saturating_multiply(input - 1, input_dilation), 1);
         const index_t padded = saturating_add(saturating_add(cells, pad.before), pad.after);
         constexpr index_t most = std::numeric_limits<index_t>::max();
-        output = padded < span() ? 0 : padded == most ? most : (padded - span()) / stride + 1;
+        // Beside the first window; what cancels comes first.
+        const index_t rest = saturating_add(saturating_add(saturating_add(pad.before, -span()), pad.after), cells);
+        output = rest < 0 ? 0 : rest == most ? most : rest / stride + 1;
         return padded >= 0;
     }
 

@@ -138,7 +138,6 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& optio
         require(window.input > 0 || window.mode == PaddingMode::zeros || pad == Pad(), who, "axis ", axis,
                 " of x has no cells to fill its padding ", pad, " with  [x ", x.shape(), "]");
         require(window.place(pad), who, "padding ", pad, " crops more than there is along axis ", axis, "  [x ", x.shape(), "]");
-        window.stride = window.output > 1 ? window.stride : 1;  // which kernels multiply, and may be any number
     }
     return plan;
 }
