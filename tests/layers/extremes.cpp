@@ -17,6 +17,7 @@ using nn::index_t;
 using nn::shape_error;
 using nn::test::error_of;
 using nn::test::identical;
+using nn::test::identical;
 using nn::test::noise;
 
 constexpr index_t most = std::numeric_limits<index_t>::max();
@@ -135,6 +136,13 @@ TEST_CASE("extremes: a stride beyond the input is any number") {
         conv.options.stride = {1, quarter / 2};
         CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
     }
+}
+
+TEST_CASE("extremes: a stride of a transposed convolution of one cell is any number") {
+    nn::ConvTranspose1d<float> conv({.in_channels = 1, .out_channels = 2, .kernel_size = 3, .stride = most}, nn::no_init);
+    conv.weight.fill(2);
+    conv.bias->fill(1);
+    CHECK(identical(conv(nn::Tensor<float, 3>{{{5}}}), nn::Tensor<float, 3>{{{11, 11, 11}, {11, 11, 11}}}));
 }
 
 TEST_CASE("extremes: groups that are assigned are checked before they divide") {

@@ -255,7 +255,7 @@ void by_phases(const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const We
                     if (!plan.folds) {
                         to.data += window[axis] * to.strides[axis + 2];
                         to.shape[axis + 2] = on.windows.output;
-                        to.strides[axis + 2] *= blocks.period[axis];
+                        to.strides[axis + 2] *= on.windows.output > 1 ? blocks.period[axis] : 1;
                     }
                 }
                 made.strides = row_major(made.shape);
