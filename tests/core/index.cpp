@@ -33,11 +33,13 @@ TEST_CASE("saturating_add: stops at both ends and is exact between") {
     }
 }
 
-TEST_CASE("saturating_subtract: takes the least number from what is not negative") {
+TEST_CASE("saturating_subtract: stops at both ends and is exact between") {
     static_assert(saturating_subtract(5, 3) == 2 && saturating_subtract(0, most) == -most && saturating_subtract(most, most) == 0);
     static_assert(saturating_subtract(0, least) == most && saturating_subtract(most, least) == most);
     static_assert(saturating_subtract(most - 1, -1) == most && saturating_subtract(most, -1) == most);
-    for (index_t a = 0; a <= 4; ++a) {
+    static_assert(saturating_subtract(-1, least) == most && saturating_subtract(-1, most) == least);
+    static_assert(saturating_subtract(-2, most) == least && saturating_subtract(least, 1) == least && saturating_subtract(least, least) == 0);
+    for (index_t a = -4; a <= 4; ++a) {
         for (index_t b = -4; b <= 4; ++b) {
             CHECK(saturating_subtract(a, b) == a - b);
         }

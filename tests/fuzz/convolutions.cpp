@@ -81,12 +81,9 @@ void conv(Draw& draw) {
     using L = Conv<float, N>;
     const auto drawn = [&] {
         const index_t groups = draw.number(1, 3);
-        const auto channels = [&] {
-            return draw.byte() % 8 == 1 ? draw.number(0, 9) : static_cast<index_t>(Wide(groups) * draw.number(1, 6));
-        };
         return ConvOptions<N>{
-            .in_channels = channels(),
-            .out_channels = channels(),
+            .in_channels = draw.channels(groups),
+            .out_channels = draw.channels(groups),
             .kernel_size = draw.per_axis<N>(1, 4),
             .stride = draw.per_axis<N>(1, 3),
             .padding = draw.padding<N>(-1),
@@ -135,12 +132,9 @@ void conv_transpose(Draw& draw) {
     using L = ConvTranspose<float, N>;
     const auto drawn = [&] {
         const index_t groups = draw.number(1, 3);
-        const auto channels = [&] {
-            return draw.byte() % 8 == 1 ? draw.number(0, 9) : static_cast<index_t>(Wide(groups) * draw.number(1, 6));
-        };
         return ConvTransposeOptions<N>{
-            .in_channels = channels(),
-            .out_channels = channels(),
+            .in_channels = draw.channels(groups),
+            .out_channels = draw.channels(groups),
             .kernel_size = draw.per_axis<N>(1, 4),
             .stride = draw.per_axis<N>(1, 3),
             .padding = draw.padding<N>(-1),
@@ -190,9 +184,17 @@ void conv_transpose(Draw& draw) {
         }
         return axes;
     };
+    // With a padding mode a call takes as long as there are cells with the padding.
+    const auto arrays = [](const ConvTransposeOptions<N>& with) {
+        bool few = true;
+        for (std::size_t i = 0; i < N; ++i) {
+            few = few && std::max({with.dilation[i], with.padding[i].before, with.padding[i].after}) <= index_t(most_elements);
+        }
+        return (few || with.padding_mode == PaddingMode::zeros) &&
+               arrays_to_ask_for(with.in_channels, with.out_channels, with.groups, with.kernel_size);
+    };
     call<L>(
-        draw, drawn, [](const auto& with) { return arrays_to_ask_for(with.in_channels, with.out_channels, with.groups, with.kernel_size); },
-        o, o.layout, drawn_shape<N>(draw, o.in_channels, o.layout),
+        draw, drawn, arrays, o, o.layout, drawn_shape<N>(draw, o.in_channels, o.layout),
         [&](const std::vector<Wide>& shape) {
             std::vector<Wide> extents{shape[0], o.out_channels};
             for (const Axis& axis : axes_of(shape)) {
@@ -213,11 +215,8 @@ void causal_conv(Draw& draw) {
     using L = CausalConv1d<float>;
     const auto drawn = [&] {
         const index_t groups = draw.number(1, 3);
-        const auto channels = [&] {
-            return draw.byte() % 8 == 1 ? draw.number(0, 9) : static_cast<index_t>(Wide(groups) * draw.number(1, 6));
-        };
-        return CausalConv1dOptions{.in_channels = channels(),
-                                   .out_channels = channels(),
+        return CausalConv1dOptions{.in_channels = draw.channels(groups),
+                                   .out_channels = draw.channels(groups),
                                    .kernel_size = draw.number(1, 4),
                                    .dilation = draw.number(1, 3),
                                    .groups = groups,

@@ -253,7 +253,7 @@ void group_norm(Draw& draw) {
         const index_t groups = draw.number(1, 4);
         return GroupNormOptions{
             .groups = groups,
-            .channels = draw.byte() % 8 == 1 ? draw.number(0, 9) : static_cast<index_t>(Wide(groups) * draw.number(1, 5)),
+            .channels = draw.channels(groups),
             .eps = drawn_eps(draw),
             .use_weight = draw.flag(),
             .use_bias = draw.flag(),

@@ -73,6 +73,8 @@ public:
         }
         return static_cast<index_t>(number);
     }
+    /// A multiple of `groups`, or any number.
+    index_t channels(index_t groups) { return byte() % 8 == 1 ? number(0, 9) : static_cast<index_t>(Wide(groups) * number(1, 6)); }
     template <class E>
     E pick(std::initializer_list<E> choices) {
         return *(choices.begin() + byte() % choices.size());

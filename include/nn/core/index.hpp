@@ -21,8 +21,14 @@ constexpr index_t saturating_add(index_t a, index_t b) {
     return a < limits::min() - b ? limits::min() : a + b;
 }
 
-/// a − b, likewise, for a ≥ 0.
-constexpr index_t saturating_subtract(index_t a, index_t b) { return saturating_add(saturating_add(a, ~b), 1); }
+/// a − b, likewise.
+constexpr index_t saturating_subtract(index_t a, index_t b) {
+    using limits = std::numeric_limits<index_t>;
+    if (b >= 0) {
+        return a < limits::min() + b ? limits::min() : a - b;
+    }
+    return a > limits::max() + b ? limits::max() : a - b;
+}
 
 /// a · b for a, b ≥ 0, likewise.
 constexpr index_t saturating_multiply(index_t a, index_t b) {

@@ -92,7 +92,7 @@ struct WindowAxis {
         const index_t padded = saturating_add(saturating_add(cells, pad.before), pad.after);
         constexpr index_t most = std::numeric_limits<index_t>::max();
         // Beside the first window; what cancels comes first.
-        const index_t rest = saturating_add(saturating_add(saturating_add(pad.before, -span()), pad.after), cells);
+        const index_t rest = saturating_add(saturating_add(saturating_subtract(pad.before, span()), pad.after), cells);
         output = rest < 0 ? 0 : rest == most ? most : rest / stride + 1;
         return padded >= 0;
     }

@@ -65,6 +65,7 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>
     auto frozen(const detail::Freezing& freeze, const Function& function = {}) const {
+        ops::check_conv_options(name, options);  // they may have been assigned since
         ops::check_conv_parameters(name, options, parameters());
         return FrozenConv<T, N, ConvOptions<N>, Function>(name, options, parameters(), freeze, function);
     }
@@ -74,6 +75,7 @@ struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {
     }
     /// Itself followed by · scale + shift, one of each a channel.
     Conv folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {
+        ops::check_conv_options(name, options);
         ops::check_conv_parameters(name, options, parameters());
         Conv result = *this;
         result.options.use_bias = true;

@@ -35,7 +35,8 @@ namespace nn::inline NN_ABI {
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
 /// Cost    2·B·O·ΠL·ΠK·C/G flop, for the zeros between cells are left out (w · ∞ at a zero is no NaN); scratch for the weight as it is
-///         and packed, and about 256 KiB, or the results of 64 windows.
+///         and packed, and about 256 KiB, or the results of 64 windows. With a `padding_mode` the time grows
+///         with Π(M + p₀ + p₁) too.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 14; the numbers of equinox.nn.ConvTranspose; of blox.ConvTranspose with
 ///         lax padding, of brainstate's with `flip_kernel` too; of torch.nn.ConvTranspose through `nn::from_torch_transposed`.
 template <std::floating_point T, std::size_t N>
@@ -75,11 +76,13 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
     /// The form for inference, packed for this machine; `function`, if any, is applied to each element of the result.
     template <class Function = kernels::NoFunction>
     auto frozen(const FreezeOptions& freeze, const Function& function = {}) const {
+        ops::check_conv_transpose_options(name, options);  // they may have been assigned since
         ops::check_conv_parameters(name, options, parameters());
         return FrozenConv<T, N, ConvTransposeOptions<N>, Function>(name, options, parameters(), freeze, function);
     }
     /// Itself followed by · scale + shift, one of each a channel.
     ConvTranspose folded(const Tensor<T, 1>& scale, const Tensor<T, 1>& shift) const {
+        ops::check_conv_transpose_options(name, options);
         ops::check_conv_parameters(name, options, parameters());
         ConvTranspose result = *this;
         result.options.use_bias = true;

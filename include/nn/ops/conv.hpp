@@ -96,10 +96,9 @@ struct ConvParameters {
     std::optional<View<const T, N + 2>> mask;  ///< of the weight's shape
 };
 
-/// Refuses arrays that do not fit the options.
+/// Refuses arrays that do not fit the options, which are checked.
 template <template <std::size_t> class Options, class T, std::size_t N>
 void check_conv_parameters(std::string_view who, const Options<N>& options, const ConvParameters<T, N>& parameters) {
-    check_conv_lengths<N>(who, options);  // they may have been assigned since the layer was made
     const Shape<N + 2> expected = conv_weight_shape(options);
     require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
             " = (out_channels, in_channels / groups, kernel_size)");
@@ -118,7 +117,7 @@ void check_conv_channels(std::string_view who, const Options<N>& options, index_
             " = weight.shape[1] · groups  [x ", x, ", weight ", conv_weight_shape(options), ", groups ", options.groups, "]");
 }
 
-/// The numbers of a convolution over x, checked.
+/// The numbers of a convolution over x, checked with its options.
 template <class T, std::size_t N>
 kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvOptions<N>& options, const Batch<const T, N + 1>& x) {
     check_conv_options(who, options);  // a layer's options may have been assigned since; what follows divides by them

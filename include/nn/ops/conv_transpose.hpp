@@ -99,7 +99,7 @@ Pad transposed_pad(const ConvTransposeOptions<N>& options, std::size_t axis, ind
     return {saturating_subtract(around, pad.before), saturating_add(saturating_subtract(around, pad.after), beyond)};
 }
 
-/// The numbers of a transposed convolution over x, checked: a convolution of x with s − 1 zeros between its cells.
+/// The numbers of a transposed convolution over x, checked with its options: a convolution of x with s − 1 zeros between its cells.
 template <class T, std::size_t N>
 kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvTransposeOptions<N>& options, const Batch<const T, N + 1>& x) {
     check_conv_transpose_options(who, options);
@@ -121,7 +121,7 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvTransposeOptions<
         if (window.span() == most) {
             window.output = most;  // nor are the pads what they should be
         }
-        const index_t left = saturating_add(saturating_add(window.output, -folded.before), -folded.after);
+        const index_t left = saturating_subtract(saturating_subtract(window.output, folded.before), folded.after);
         folds[axis] = {.input = window.output == most ? most : left, .before = folded.before, .mode = options.padding_mode};
         require(fits && folds[axis].input >= 0 && (folds[axis].input > 0 || window.output == 0), who, "padding ", options.padding[axis],
                 " crops more than there is along axis ", axis, "  [x ", x.shape(), "]");
