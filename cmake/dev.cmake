@@ -5,7 +5,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 
 add_library(nn_dev INTERFACE)
 target_link_libraries(nn_dev INTERFACE nn::nn)
-target_compile_options(nn_dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Werror)
+target_compile_options(nn_dev INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast)
+if(NN_BUILD_TESTS OR NN_BUILD_BENCH) # who only runs an example may have a compiler that warns of more
+    target_compile_options(nn_dev INTERFACE -Werror)
+endif()
 if(NN_SANITIZE)
     target_compile_options(nn_dev INTERFACE -fsanitize=${NN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
     target_link_options(nn_dev INTERFACE -fsanitize=${NN_SANITIZE})

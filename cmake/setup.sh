@@ -1,4 +1,4 @@
-# Sourced by tests/run and examples/run.
+# Sourced by the scripts of tests/, examples/ and bench/.
 
 # quietly COMMAND…: shows what the command says, on standard error, only if it fails.
 quietly() {

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 int main() {
-    const nn::Tensor<float, 4> sobel{{{{-1, 0, 1}, {-2, 0, 2}, {-1, 0, 1}}}};  // trained weights: (out, in, height, width)
+    const nn::Tensor<float, 4> sobel{{{{-1, 0, 1}, {-2, 0, 2}, {-1, 0, 1}}}};  // weights: (out, in, height, width)
     const nn::Sequential net(
         nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = nn::same, .use_bias = false}, sobel),
         nn::relu,  //

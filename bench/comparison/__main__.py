@@ -21,8 +21,8 @@ MOST_CALLS = 2000
 
 DESCRIPTION = """\
 Times nn beside ONNX Runtime, OpenVINO, ncnn, MNN and PyTorch at the same layers and networks, with the same weights, plain float arrays in
-and out, channels first. All answers are checked: the error of one is its distance from the median of all, relative to the largest element
-where that is above 1, and a peer that errs by more than 1e-4 is no bar. The contestants take turns on the same pinned core, about 50 ms
+and out, channels first. All answers are checked: the error of one is its distance from the median of the peers' and nn's exact one, relative
+to the largest element where that is above 1, and a peer that errs by more than 1e-4 is no bar. The contestants take turns on the same pinned core, about 50 ms
 each a round; the time of a round is the median of its calls. The table has the least round of each in µs; the JSON the median round, too.
 The ratio is that of the fastest peer to nn: above 1 nn is ahead. A peer that has no form of a layer, or fails at it, is left out there;
 the JSON has its words.
@@ -45,6 +45,7 @@ def parse(arguments):
     parser.add_argument("--march", metavar="ARCH", help="compiles nn's side with -march=ARCH; without, for any machine of the kind")
     parser.add_argument("--out", metavar="FOLDER", type=pathlib.Path, help="where compare.json and compare.png go (build/bench)")
     parser.add_argument("--driver", help=argparse.SUPPRESS)
+    parser.add_argument("--command", help=argparse.SUPPRESS)  # as it was typed
     return parser.parse_args(arguments)
 
 
@@ -72,11 +73,12 @@ def answer_of(contestant, workload):
 
 
 def errors_of(outputs):
-    """{name: the largest distance from the median of all answers}, relative where these are large. An answer of another size is infinitely
-    wrong."""
-    sizes = [y.size for y in outputs.values()]
+    """{name: the largest distance from the median of the peers' answers and nn's exact one}, relative where these are large. An answer of
+    another size is infinitely wrong."""
+    voters = {name: y for name, y in outputs.items() if name in PEERS or name == "nn exact"} or outputs
+    sizes = [y.size for y in voters.values()]
     size = max(set(sizes), key=sizes.count)
-    alike = [y for y in outputs.values() if y.size == size]
+    alike = [y for y in voters.values() if y.size == size]
     middle = np.median(alike, axis=0)
     scale = max(1.0, float(np.max(np.abs(middle))))
     return {name: float(np.max(np.abs(y - middle))) / scale if y.size == size else float("inf") for name, y in outputs.items()}
@@ -85,22 +87,28 @@ def errors_of(outputs):
 def compare(workload, field, rounds, folder):
     """The row of one case: {"name", "contestants": {name: {"error", "minimum_us", "median_us"} or {"failed"}}}."""
     write_case(folder, workload)
-    result, ready, answers = {}, [], {}
+    result, ready, answers, calls = {}, [], {}, {}
     for each in field:
         try:
             each.load(folder)
             answers[each.name] = answer_of(each, workload)
+            calls[each.name] = int(np.clip(SECONDS * 1e9 / each.time(3).min(), 2, MOST_CALLS))
             ready.append(each)
         except contestants.Failed as failure:
             result[each.name] = {"failed": str(failure)}
-    errors = errors_of(answers) if ready else {}
-    calls = {each.name: int(np.clip(SECONDS * 1e9 / each.time(3).min(), 2, MOST_CALLS)) for each in ready}
+    errors = errors_of({each.name: answers[each.name] for each in ready}) if ready else {}
     times = {each.name: [] for each in ready}
     for turn in range(rounds):
         first = turn % max(1, len(ready))
         for each in ready[first:] + ready[:first]:
-            each.time(1)  # the caches are another's
-            times[each.name].append(float(np.median(each.time(calls[each.name]))) / 1e3)
+            if each.name in result:
+                continue
+            try:
+                each.time(1)  # the caches are another's
+                times[each.name].append(float(np.median(each.time(calls[each.name]))) / 1e3)
+            except contestants.Failed as failure:
+                result[each.name] = {"failed": str(failure)}
+                del times[each.name]
     for name, of_rounds in times.items():
         result[name] = {"error": errors[name], "minimum_us": min(of_rounds), "median_us": float(np.median(of_rounds))}
     return {"name": workload["name"], "op": workload["op"], "contestants": {each.name: result[each.name] for each in field}}
@@ -132,7 +140,7 @@ def main(arguments):
     for each in field:
         each.end()
     record = {"cpu": report.cpu_name(), "threads": options.threads, "rounds": options.rounds, "march": options.march, "versions": versions,
-              "command": " ".join(["bench/compare", *arguments]), "geometric_mean": report.geometric_mean(rows), "rows": rows}  # fmt: skip
+              "command": options.command, "geometric_mean": report.geometric_mean(rows), "rows": rows}  # fmt: skip
     print(report.table(record))
     (options.out / "compare.json").write_text(json.dumps(record, indent=1) + "\n")
     report.chart(record, options.out / "compare.png")

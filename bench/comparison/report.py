@@ -12,7 +12,7 @@ def judge(row, tolerance):
     peers = {name: each for name, each in row["contestants"].items()
              if not name.startswith("nn") and "failed" not in each and each["error"] <= tolerance}  # fmt: skip
     row["best"] = min(peers, key=lambda name: peers[name]["minimum_us"], default=None)
-    usable = row["best"] is not None and "failed" not in nn
+    usable = row["best"] is not None and "failed" not in nn and nn["error"] <= tolerance
     row["ratio"] = peers[row["best"]]["minimum_us"] / nn["minimum_us"] if usable else None
     row["wrong"] = [name for name, each in row["contestants"].items() if "failed" not in each and not each["error"] <= tolerance]
 

@@ -216,7 +216,8 @@ struct ConvStage {
 /// applied to the results while they are in the cache. Made by `nn::freeze`; immutable.
 ///
 /// With ConvAlgorithm::automatic, 3 × 3 convolutions in float of 16 channels or more with stride 1 run by Winograd's algorithm:
-/// |error| ≤ (24 + C/2)·ε·S, S as in kernels/winograd.hpp. double is never: who asks for it wants its digits.
+/// |error| ≤ 88·(C + 20)·ε·S, and (24 + C/2)·ε·S in tests that look for the worst; S as in kernels/winograd.hpp. double is never: who asks
+/// for it wants its digits.
 ///
 /// In a network its result may have the channels side by side: `writes_channels_last()`.
 ///
