@@ -187,7 +187,14 @@ template <class T, std::size_t R>
 class TrainedArray {
 public:
     /// From a nested list in braces.
-    TrainedArray(xt::nested_initializer_list_t<T, R> list) : tensor_(list) {}
+    TrainedArray(xt::nested_initializer_list_t<T, R> list) {
+        std::array<std::size_t, R> extents{};
+        extents.fill(unknown);
+        ragged_ = !rectangular<R>(list, extents.data());
+        if (!ragged_) {  // xtensor takes the shape from the first rows, and would write all
+            tensor_ = Tensor<T, R>(list);
+        }
+    }
 
     /// From an array; one of R axes that are known only at run time is looked at when it is taken.
     template <tensor_of<T> X>
@@ -200,8 +207,9 @@ public:
         }
     }
 
-    /// The array, for the layer `who`; shape_error if it was an xarray of another rank.
+    /// The array, for the layer `who`; shape_error if it was an xarray of another rank, or a list whose rows differ in length.
     Tensor<T, R> take(std::string_view who, std::string_view name) && {
+        require(!ragged_, who, name, " is a list of rows that differ in length");
         if (refused_) {
             fail<shape_error>(who, {name, " ", std::span<const index_t>(*refused_), ", expected ", R, R == 1 ? " axis" : " axes"});
         }
@@ -209,6 +217,21 @@ public:
     }
 
 private:
+    static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
+    /// Whether a list, and the lists in it, are as long as the first of their level, which `extents` keeps.
+    template <std::size_t Levels, class List>
+    static bool rectangular(const List& list, std::size_t* extents) {
+        *extents = *extents == unknown ? list.size() : *extents;
+        bool all = list.size() == *extents;
+        if constexpr (Levels > 1) {
+            for (const auto& row : list) {
+                all = all && rectangular<Levels - 1>(row, extents + 1);
+            }
+        }
+        return all;
+    }
+
+    bool ragged_ = false;
     Tensor<T, R> tensor_;
     std::optional<std::vector<index_t>> refused_;  // the extents of an xarray of another rank
 };

@@ -103,10 +103,11 @@ private:
     std::mutex one_caller_;
     std::vector<std::thread> threads_;
     std::atomic<unsigned> round_ = 0;  // of work; every thread takes part in every round
-    std::atomic<index_t> next_ = 0;
-    std::atomic<index_t> busy_ = 0;  // threads that are not through with this round
     std::atomic<bool> stopped_ = false;
-    index_t count_ = 0;
+    // Each in a cache line of its own: they are written while the others are read.
+    alignas(64) std::atomic<index_t> next_ = 0;
+    alignas(64) std::atomic<index_t> busy_ = 0;  // threads that are not through with this round
+    alignas(64) index_t count_ = 0;
     void* context_ = nullptr;
     Task task_ = nullptr;
 };

@@ -272,6 +272,9 @@ TEST_CASE("Bidirectional: no steps and no batch are valid and leave the state; o
     auto none = both.initial_state(0);
     CHECK(shape_of(both(nn::Tensor<float, 3>({0, 4, 3}), none)) == Extents{0, 4, 7});
     CHECK(shape_of(both(nn::Tensor<float, 2>({0, 3}))) == Extents{0, 7});
+    nn::Workspace workspace;
+    const nn::View<const float, 3> many{nullptr, {nn::index_t{1} << 40, 0, 3}, {0, 3, 1}};
+    both.forward_into(many, nn::View<float, 3>{nullptr, {nn::index_t{1} << 40, 0, 7}, {0, 7, 1}}, workspace);
     CHECK(both.output_shape(nn::Shape<4>{2, 0, 4, 3}) == nn::Shape<4>{2, 0, 4, 7});
     CHECK(both.output_shape(nn::Shape<2>{4, 3}) == nn::Shape<2>{4, 7});
     const auto x = noise<float, 3>({2, 1, 3});

@@ -486,6 +486,20 @@ struct Counting {  // one with frozen forms of its own
     }
 };
 
+/// Another number of channels than that of a member that is called as that of a Residual.
+struct WithMain {
+    Conv2d<float> main;
+
+    Tensor<float, 4> operator()(const Tensor<float, 4>& x) const {
+        const auto y = main(x);
+        return xt::concatenate(xt::xtuple(y, y), 1);
+    }
+    std::vector<index_t> output_shape(std::vector<index_t> x) const {
+        x[1] = 2 * main.options.out_channels;
+        return x;
+    }
+};
+
 }  // namespace
 
 TEST_CASE("freeze: a user's layers are asked for their frozen form, keep their statistics, or are copied", "[freeze]") {
@@ -518,6 +532,82 @@ TEST_CASE("freeze: shares nothing with what it was made from, and copies are who
     // 20 outputs, whole tiles of 6 or 12 rows, and 20 biases
     CHECK(copy.size_in_bytes() >= (20 * 27 + 20) * sizeof(float));
     CHECK(copy.size_in_bytes() <= sizeof(copy) + (44 * 27 + 20) * sizeof(float));
+}
+
+TEST_CASE("freeze: a frozen Residual in a Residual is a layer in a layer", "[freeze]") {
+    Random random(21);
+    const auto x = noise<float, 2>({3, 4});
+    const auto linear = filled(random, Linear<float>({.in_features = 4, .out_features = 4}, no_init));
+    const auto inner = freeze(Sequential(Residual(linear), relu)).template get<0>();
+    const Residual outer(inner);
+    static_assert(std::same_as<std::remove_const_t<decltype(outer)>, Residual<std::remove_const_t<decltype(inner)>>>);
+    CHECK(identical(outer(x), Tensor<float, 2>(x + inner(x))));
+}
+
+TEST_CASE("freeze: of a Residual whose layers can be made once only", "[freeze]") {
+    Random random(22);
+    const index_t channels = 64;
+    const auto conv = filled(random, Conv2d<float>({.in_channels = channels, .out_channels = channels}, no_init));
+    const float half = 0.5F;
+    const auto halved = [half](const auto& y) { return Tensor<float, 4>(half * y); };  // cannot be assigned
+    const auto depthwise =
+        filled(random, Conv2d<float>({.in_channels = channels, .out_channels = channels, .kernel_size = 3, .groups = channels}, no_init));
+    const auto x = noise<float, 4>({1, channels, 9, 9});
+    const Sequential net(Residual(Sequential(halved, conv), halved), depthwise);
+    CHECK(identical(freeze(net, {.input_shape = {1, channels, 9, 9}})(x), net(x)));
+}
+
+TEST_CASE("freeze: a user's layer says its own shape, whatever its members are called", "[freeze]") {
+    Random random(23);
+    const auto conv = [&](index_t in, index_t out) {
+        return filled(random, Conv2d<float>({.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1}, no_init));
+    };
+    const Sequential net(WithMain{conv(3, 8)}, conv(16, 4));
+    const auto x = noise<float, 4>({1, 3, 6, 6});
+    CHECK(identical(freeze(net, {.input_shape = {1, 3, 6, 6}})(x), net(x)));
+}
+
+TEST_CASE("freeze: the shape is known behind statistics that stay", "[freeze]") {
+    Random random(24);
+    const BatchNorm2d<float> norm({.size = 32});
+    const auto conv = filled(random, Conv2d<float>({.in_channels = 32, .out_channels = 32, .kernel_size = 3, .padding = 1}, no_init));
+    const Sequential net(norm, relu, conv);
+    const auto state = net.initial_state();
+    const auto with = [&](const std::vector<index_t>& shape) { return freeze(net, state, {.input_shape = shape}).template get<2>(); };
+    CHECK(with({1, 32, 40, 40}).size_in_bytes() < with({}).size_in_bytes());  // one form of the weight
+}
+
+TEST_CASE("freeze: recurrent arrays that were assigned are looked at", "[freeze]") {
+    LSTM<float> lstm({.input_size = 3, .hidden_size = 2}, no_init);
+    lstm.weight_hh = Tensor<float, 2>({7, 2}, 0.0F);
+    CHECK(error_of<shape_error>([&] { (void)freeze(lstm); }) ==
+          "nn::LSTM: weight_hh (7, 2), expected (8, 2) = (4 · hidden_size, hidden_size)");
+    lstm = LSTM<float>({.input_size = 3, .hidden_size = 2}, no_init);
+    lstm.options.hidden_size = 0;
+    CHECK(error_of<std::invalid_argument>([&] { (void)freeze(lstm); }) == "nn::LSTM: hidden_size 0, expected at least 1");
+    GRU<float> gru({.input_size = 3, .hidden_size = 2}, no_init);
+    gru.weight_ih = Tensor<float, 2>({6, 4}, 0.0F);
+    CHECK(error_of<shape_error>([&] { (void)freeze(gru); }) ==
+          "nn::GRU: weight_ih (6, 4), expected (6, 3) = (3 · hidden_size, input_size)");
+    gru = GRU<float>({.input_size = 3, .hidden_size = 2}, no_init);
+    gru.bias.reset();
+    CHECK(error_of<shape_error>([&] { (void)freeze(gru); }) == "nn::GRU: no bias, expected one: use_bias is true");
+    gru.options.input_size = -1;
+    CHECK(error_of<std::invalid_argument>([&] { (void)freeze(gru); }) == "nn::GRU: input_size -1, expected at least 1");
+}
+
+TEST_CASE("freeze: a scale or shift of another size is not folded", "[freeze]") {
+    const Tensor<float, 1> four({4}, 1.0F);
+    const Tensor<float, 1> five({5}, 1.0F);
+    const auto refuses = [&](const auto& layer, const std::string& who) {
+        CHECK(error_of<shape_error>([&] { (void)layer.folded(five, four); }) ==
+              who + ": scale (5,) and shift (4,), expected (4,) = weight.shape[:1]");
+        CHECK(error_of<shape_error>([&] { (void)layer.folded(four, five); }) ==
+              who + ": scale (4,) and shift (5,), expected (4,) = weight.shape[:1]");
+    };
+    refuses(Conv1d<float>({.in_channels = 2, .out_channels = 4}, no_init), "nn::Conv");
+    refuses(ConvTranspose<float, 1>({.in_channels = 2, .out_channels = 4}, no_init), "nn::ConvTranspose");
+    refuses(Linear<float>({.in_features = 2, .out_features = 4}, no_init), "nn::Linear");
 }
 
 TEST_CASE("freeze: errors are the layer's own, and those of layers that do not fit one another", "[freeze]") {

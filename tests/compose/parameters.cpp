@@ -3,11 +3,13 @@
 #include <nn/compose/parameters.hpp>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <random>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -39,6 +41,16 @@ Names statistic_names(X&& x) {
     nn::visit_statistics(x, [&](std::string_view name, const auto&) { names.emplace_back(name); });
     return names;
 }
+
+/// What a layer may hold many of.
+struct Many {
+    std::vector<nn::Linear<float>> blocks{2, nn::Linear<float>({.in_features = 2, .out_features = 3}, nn::no_init)};
+    std::array<nn::Tensor<float, 1>, 2> pair{nn::Tensor<float, 1>{1.0F}, nn::Tensor<float, 1>{2.0F}};
+    std::tuple<nn::Linear<float>, nn::Tensor<double, 1>> mixed{nn::Linear<float>({.in_features = 2, .out_features = 1}, nn::no_init),
+                                                               {1, 2, 3, 4}};
+
+    static void members(auto& self, auto&& f) { f("blocks", self.blocks), f("pair", self.pair), f("mixed", self.mixed); }
+};
 
 /// Everything that a layer of a user's own may name: tensors of any type and rank, some that may be absent, layers, a choice, a number.
 struct Own {
@@ -169,6 +181,25 @@ TEST_CASE("parameters: a layer of a user's own holds what it names, and nothing 
           Names{"1.table", "1.scalar", "1.head.weight", "1.head.bias", "1.net.0.weight", "1.net.0.bias"});
     CHECK(nn::parameter_count(Silent{}) == 0);
     CHECK(nn::parameter_count(nn::relu) == 0);
+}
+
+TEST_CASE("parameters: containers and tuples of layers are numbered") {
+    Many many;
+    const Names expected{"blocks.0.weight", "blocks.0.bias", "blocks.1.weight", "blocks.1.bias", "pair.0", "pair.1",
+                         "mixed.0.weight", "mixed.0.bias", "mixed.1"};
+    CHECK(parameter_names(many) == expected);
+    CHECK(parameter_names(std::as_const(many)) == expected);
+    CHECK(nn::parameter_count(many) == 2 * (6 + 3) + 2 + (2 + 1) + 4);
+    nn::visit_parameters(many, [](std::string_view, auto& tensor) { tensor.fill(3); });
+    CHECK(many.blocks[1].weight(2, 1) == 3);
+
+    const std::string path = (std::filesystem::temp_directory_path() / ("nn-many-" + std::to_string(std::random_device()()))).string();
+    nn::save_safetensors(path, many);
+    Many loaded;
+    nn::load_safetensors(path, loaded);
+    std::filesystem::remove(path);
+    CHECK(identical(loaded.blocks[1].weight, many.blocks[1].weight));
+    CHECK(identical(std::get<1>(loaded.mixed), std::get<1>(many.mixed)));
 }
 
 TEST_CASE("parameters: a network gives its tensors themselves, to be written; a const one const") {

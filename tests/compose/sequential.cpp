@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -143,6 +144,24 @@ struct Negate final {
     template <std::size_t R>
     nn::Shape<R> output_shape(const nn::Shape<R>& x) const {
         return x;
+    }
+};
+
+/// Has a tensor in its state that training makes, or lets go, before it writes the one behind.
+struct Swap {
+    struct State {
+        std::optional<nn::Tensor<float, 1>> engaged;
+        nn::Tensor<float, 1> kept{1.0F, 2.0F};
+
+        static void members(auto& self, auto&& f) { f("engaged", self.engaged), f("kept", self.kept); }
+    };
+    State initial_state() const { return {}; }
+
+    auto operator()(const auto& x, const State&) const { return nn::Tensor<float, 2>(x); }
+    auto operator()(const auto& x, State& state, nn::mode auto) const {
+        state.engaged = state.engaged ? std::nullopt : std::optional(nn::Tensor<float, 1>{7.0F, 8.0F});
+        state.kept.fill(9.0F);
+        return nn::Tensor<float, 2>(x);
     }
 };
 
@@ -542,6 +561,51 @@ TEST_CASE("Sequential: output_shape is that of its layers in turn, where all of 
 
 // ---- what is refused ----
 
+TEST_CASE("Sequential: a function of one element in front reads x where it lies, and lays its result out without gaps") {
+    const nn::Sequential net(nn::relu, linear(4, 3));
+    const auto dense = noise<float, 2>({6, 4});
+    const auto expected = net(dense);
+    nn::Workspace workspace;
+    std::vector<float> memory(6 * 5000, 7.0F);
+    struct Lie {
+        index_t first;
+        nn::Shape<2> strides;
+    };
+    for (const Lie& lie : {Lie{0, {5000, 1}}, Lie{0, {5000, 3}}, Lie{5 * 5000 + 3, {-5000, -1}}, Lie{0, {1, 6}}, Lie{0, {4, 1}}}) {
+        const nn::View<float, 2> x{memory.data() + lie.first, {6, 4}, lie.strides};
+        for (std::size_t i = 0; i < 6; ++i) {
+            for (std::size_t j = 0; j < 4; ++j) {
+                x(static_cast<index_t>(i), static_cast<index_t>(j)) = dense(i, j);
+            }
+        }
+        CAPTURE(lie.strides);
+        nn::Tensor<float, 2> y;
+        net.forward_into(x, y, workspace);
+        CHECK(identical(y, expected));
+        CHECK(identical(net(x), expected));
+    }
+    const nn::View<const float, 2> same{dense.data(), {6, 4}, {0, 1}};
+    CHECK(identical(net(same), net(nn::Tensor<float, 2>(xt::broadcast(xt::view(dense, 0), std::array<std::size_t, 2>{6, 4})))));
+
+    const auto strides = [](const nn::Shape<2>& shape, const nn::Shape<2>& of_x) {
+        return nn::detail::result_strides(nn::relu, nn::View<float, 2>{nullptr, shape, of_x}, shape);
+    };
+    CHECK(strides({2, 3}, {1, 2}) == nn::Shape<2>{1, 2});
+    CHECK(strides({2, 1}, {1, 9}) == nn::Shape<2>{1, 9});
+    CHECK(strides({2, 3}, {4, 1}) == nn::Shape<2>{3, 1});
+    CHECK(strides({2, 3}, {-3, 1}) == nn::Shape<2>{3, 1});
+    CHECK(strides({2, 3}, {0, 1}) == nn::Shape<2>{3, 1});
+    CHECK(strides({2, 2}, {1, 1}) == nn::Shape<2>{2, 1});
+
+    // The backward direction gets a reversed view.
+    const nn::Sequential behind(nn::relu, lstm(4, 2));
+    const nn::Bidirectional both(lstm(4, 2, 3), behind);
+    const auto sequence = noise<float, 3>({2, 5, 4});
+    const nn::Tensor<float, 3> reversed = xt::flip(sequence, 1);
+    const nn::Tensor<float, 3> back = xt::flip(behind(reversed), 1);
+    CHECK(identical(nn::Tensor<float, 3>(xt::view(both(sequence), xt::all(), xt::all(), xt::range(2, 4))), back));
+}
+
 TEST_CASE("Sequential: when the third layer throws, state and y are as before the call") {
     const nn::Sequential net(nn::BatchNorm0d<float>({.size = 3}), lstm(3, 5), Sum{5}, RefuseLarge{}, nn::relu);
     auto state = net.initial_state(2);
@@ -579,6 +643,18 @@ TEST_CASE("Sequential: when the third layer throws, state and y are as before th
     CHECK(identical(net(x, state, nn::training()), net(x, fresh, nn::training())));
     CHECK(identical_states(state.get<1>(), fresh.get<1>()));
     CHECK(!unchanged());
+}
+
+TEST_CASE("Sequential: what a call made of a user's state cannot go to the wrong tensor") {
+    const nn::Sequential net(Swap{}, linear(3, 3), Swap{}, RefuseLarge{});
+    for (const bool first : {false, true}) {
+        auto state = net.initial_state();
+        state.get<0>().engaged = first ? std::optional(nn::Tensor<float, 1>{5, 6}) : std::nullopt;
+        const nn::Tensor<float, 2> large({1, 3}, 1000.0F);
+        CHECK(error_of<std::domain_error>([&] { (void)net(large, state, nn::training()); }) == "RefuseLarge: an element is larger than 9");
+        CHECK(values_of(state.get<0>().kept) == Values{1, 2});
+        CHECK(values_of(state.get<2>().kept) == Values{1, 2});
+    }
 }
 
 TEST_CASE("Sequential: nested networks are rolled back, whatever is thrown") {

@@ -8,6 +8,7 @@
 #ifdef SINGLE_HEADER
 #include <nn.hpp>
 #else
+#include <nn/io/convert.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 #include <nn/threads.hpp>

@@ -135,6 +135,8 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
     CHECK(error_of([&] { (void)nn::gru_from_torch(matrix(6, 3), matrix(6, 2), {}, vector(6)); }) ==
           "nn::gru_from_torch: one of bias_ih and bias_hh came alone");
 
+    CHECK(error_of([&] { (void)nn::gru_from_keras(matrix(3, 6), matrix(2, 6), {}, vector(6)); }) ==
+          "nn::gru_from_keras: one of bias and recurrent_bias came alone");
     CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 7)); }) == "nn::lstm_from_blox: kernel (5, 7), expected columns for 4 gates");
     CHECK(error_of([&] { (void)nn::lstm_from_brainstate(matrix(1, 8)); }) ==
           "nn::lstm_from_brainstate: kernel (1, 8), expected (input_size + hidden_size, 4 * hidden_size)");

@@ -282,6 +282,9 @@ TEST_CASE("load: an array is converted, then renamed") {
     CHECK(load(bytes, net, options).empty());
     CHECK(identical(net.weight, Tensor<float, 2>{{0, 3}, {1, 4}, {2, 5}}));
     CHECK(identical(*net.bias, Tensor<float, 1>{2, 4, 6}));
+    options.convert[1] = {"dense.bias", [](const auto& b) { return 1e39 * b; }};
+    CHECK(load(bytes, net, options) == does_not_fit + R"(1 too large for a float: "dense.bias" as "bias")");
+    options.convert[1] = {"dense.bias", [](const auto& b) { return 2 * b; }};
     nn::load_safetensors(bytes.file(), net, options);  // options that are not const are no state
 }
 

@@ -171,6 +171,29 @@ TEST_CASE("stencil: any convolution with few channels in a group is the sum of i
     check_any<double>(2, 100);
 }
 
+TEST_CASE("stencil: where no window lies inside the image, as many are made as there are") {
+    Random random(11);
+    Counts counts;
+    for (const index_t before : {20, 60, 80}) {
+        for (const index_t after : {0, 20}) {
+            Case<float, 2> given;
+            given.options = {.in_channels = 64,
+                             .out_channels = 64,
+                             .kernel_size = {1, 3},
+                             .padding = {Pad(0, 0), Pad(before, after)},
+                             .dilation = {1, 40},
+                             .groups = 64,
+                             .use_bias = false,
+                             .layout = Layout::channels_last};
+            given.shape = {1, 8, 61, 64};
+            given.x = random.reals<float>(count_of(given.shape));
+            given.weight = random.reals<float>(64 * 3);
+            check(given, counts);
+        }
+    }
+    CHECK((counts.channels > 0) == simd::available<float>);
+}
+
 TEST_CASE("stencil: scratch memory does not grow with the image") {
     std::vector<float> weight(9, 1.0F);
     const auto held = [&](index_t height, index_t width, index_t dilation) {

@@ -91,6 +91,8 @@ TEST_CASE("window: extents and the tap of a window follow from the walk") {
                         }
                         REQUIRE(axis.output == windows);
                         const kernels::Range all_inside = axis.inside();
+                        REQUIRE(all_inside.first <= all_inside.last);
+                        REQUIRE(all_inside.last <= windows);
                         for (index_t window = 0; window < windows; ++window) {
                             bool inside = true;
                             for (index_t tap = 0; tap < kernel; ++tap) {
@@ -139,6 +141,7 @@ TEST_CASE("window: extents past every index saturate and fit nowhere") {
                         if (axis.place(pad)) {
                             CHECK(axis.output >= 0);
                             CHECK(axis.inside().first <= axis.inside().last);
+                            CHECK(axis.inside().last <= axis.output);
                         }
                     }
                 }

@@ -429,6 +429,12 @@ TEST_CASE("activations: y may be x itself") {
         CHECK(identical(part, xt::view(y, xt::all(), xt::range(1, 5, 2), xt::all())));
         CHECK(identical(xt::view(here, xt::all(), xt::range(0, 5, 2), xt::all()), xt::view(x, xt::all(), xt::range(0, 5, 2), xt::all())));
     });
+
+    // Along an axis of one element xtensor's stride is 0, that of a view any.
+    Tensor<float, 3> one({1, 5, 1}, -1.0F);
+    Workspace workspace;
+    nn::relu.forward_into(one, nn::view_of(one), workspace);
+    CHECK(identical(one, Tensor<float, 3>({1, 5, 1}, 0.0F)));
 }
 
 // ---- errors ----

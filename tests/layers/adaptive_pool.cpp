@@ -413,7 +413,7 @@ TEST_CASE("adaptive_pool: what is wrong is said when it is called, and y is as i
     CHECK(said(spoilt, x, y) == "nn::AdaptiveMaxPool: output_size (0, 0), expected at least 1 along every axis");
     spoilt.options.output_size = index_t{1} << 40;
     CHECK(error_of<shape_error>([&] { spoilt(x); }) ==
-          "nn::AdaptiveMaxPool: the output would have the shape (2, 3, 1099511627776, 1099511627776), more than any memory holds");
+          "nn::AdaptiveMaxPool: an array of shape (2, 3, 1099511627776, 1099511627776) is more than any memory holds");
     CHECK(identical(y, kept));
 }
 

@@ -415,7 +415,7 @@ TEST_CASE("causal_conv: options and arrays that disagree are refused") {
     CHECK(wrong({.in_channels = 2, .out_channels = 3, .groups = 2}) == who + "groups 2 does not divide out_channels 3");
     const index_t huge = index_t{1} << 40;
     CHECK(wrong({.in_channels = huge, .out_channels = huge}) ==
-          who + "the output would have the shape (1099511627776, 1099511627776, 1), more than any memory holds");
+          who + "an array of shape (1099511627776, 1099511627776, 1) is more than any memory holds");
 
     const CausalConv1dOptions options{.in_channels = 2, .out_channels = 3, .kernel_size = 3};
     const Tensor<float, 3> weight({3, 2, 3}, 0.0F);
@@ -429,7 +429,7 @@ TEST_CASE("causal_conv: options and arrays that disagree are refused") {
 
     // A history longer than any memory.
     const CausalConv1d<float> endless({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .dilation = index_t{1} << 61}, nn::no_init);
-    const std::string too_long = who + "the output would have the shape (2, 1, 4611686018427387904), more than any memory holds";
+    const std::string too_long = who + "an array of shape (2, 1, 4611686018427387904) is more than any memory holds";
     CHECK(error_of<std::invalid_argument>([&] { (void)endless.initial_state(2); }) == too_long);
     CHECK(error_of<std::invalid_argument>([&] { (void)endless(Tensor<float, 3>({2, 4, 1}, 0.0F)); }) == too_long);
     CHECK_THROWS_AS(CausalConv1d<float>(options, nn::no_init).initial_state(-1), std::invalid_argument);

@@ -355,7 +355,7 @@ TEST_CASE("Conv: what is wrong is said when the layer is made") {
           }) == "nn::Conv: bias (1,), expected (2,) = (out_channels,)");
     const index_t huge = index_t{1} << 40;
     CHECK(said([&] { Conv1d<float>({.in_channels = huge, .out_channels = huge}, no_init); }) ==
-          "nn::Conv: the output would have the shape (1099511627776, 1099511627776, 1), more than any memory holds");
+          "nn::Conv: an array of shape (1099511627776, 1099511627776, 1) is more than any memory holds");
 }
 
 TEST_CASE("Conv: what is wrong is said when it is called") {
@@ -385,7 +385,7 @@ TEST_CASE("Conv: what is wrong is said when it is called") {
     CHECK(call(cropped, {1, 3, 6, 5}) == "nn::Conv: padding (-3, -3) crops more than there is along axis 1  [x (1, 3, 6, 5)]");
     const Conv2d<float> padded({.in_channels = 1, .out_channels = 1, .padding = index_t{1} << 40}, no_init);
     CHECK(call(padded, {1, 1, 1, 1}) ==
-          "nn::Conv: the output would have the shape (1, 1, 2199023255553, 2199023255553), more than any memory holds");
+          "nn::Conv: an array of shape (1, 1, 2199023255553, 2199023255553) is more than any memory holds");
 }
 
 TEST_CASE("Conv: options that were spoilt afterwards are refused, not divided by") {

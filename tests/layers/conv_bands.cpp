@@ -101,6 +101,33 @@ TEST_CASE("conv_bands: one band alone where the weights weigh more than what lie
     CHECK(identical(frozen(x), net(x)));
 }
 
+TEST_CASE("conv_bands: a first convolution that reads its padding keeps every bit, band by band if that is zeros") {
+    Random random(7);
+    for (const PaddingMode mode : {PaddingMode::zeros, PaddingMode::reflect, PaddingMode::replicate, PaddingMode::circular}) {
+        for (const index_t spread : {1, 2}) {
+            if (spread > 1 && mode != PaddingMode::zeros) {
+                continue;
+            }
+            const ConvOptions<2> first{.in_channels = 3,
+                                       .out_channels = hidden,
+                                       .kernel_size = {5, 3},
+                                       .padding = {Pad(4, 3), Pad(1, 1)},
+                                       .input_dilation = {spread, 1},
+                                       .padding_mode = mode};
+            const Sequential net(
+                filled(random, Conv2d<double>(first, no_init)), relu6,
+                filled(random, Conv2d<double>({.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .padding = 1, .groups = hidden},
+                                              no_init)),
+                gelu, filled(random, Conv2d<double>({.in_channels = hidden, .out_channels = 3}, no_init)));
+            const auto frozen = freeze(net, {.input_shape = {1, 3, 50, 50}});
+            const auto x = random_tensor<double, 4>(random, {1, 3, 50, 50});
+            CAPTURE(static_cast<int>(mode), spread);
+            CHECK(run_together(frozen, extents_of(x)) == (mode == PaddingMode::zeros && spread == 1));
+            CHECK(identical(frozen(x), net(x)));
+        }
+    }
+}
+
 TEST_CASE("conv_bands: only where rows fit in the cache, with zeros beside them, and on one thread", "[conv_bands]") {
     Random random(4);
     const ConvOptions<2> middle{.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .padding = 1, .groups = hidden};

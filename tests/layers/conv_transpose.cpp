@@ -745,7 +745,7 @@ TEST_CASE("ConvTranspose: options that cannot be are refused when the layer is m
     CHECK(refused({.in_channels = 1, .out_channels = 1, .padding = same_lower, .padding_convention = lax}).empty());
     const index_t huge = index_t{1} << 40;
     CHECK(refused({.in_channels = huge, .out_channels = huge}) ==
-          who + "the output would have the shape (1099511627776, 1099511627776, 1), more than any memory holds");
+          who + "an array of shape (1099511627776, 1099511627776, 1) is more than any memory holds");
 }
 
 TEST_CASE("ConvTranspose: same_lower with lax padding and stride 1 is the convolution with same_lower, as in blox") {
@@ -813,7 +813,7 @@ TEST_CASE("ConvTranspose: arrays and inputs that do not fit are refused, and y s
     const ConvTranspose1d<float> wide({.in_channels = 1, .out_channels = 1, .stride = index_t{1} << 60}, no_init);
     CHECK(error_of<std::invalid_argument>([&] {
               (void)wide(Tensor<float, 2>({1, 5}));
-          }) == who + "the output would have the shape (1, 4611686018427387905), more than any memory holds");
+          }) == who + "an array of shape (1, 4611686018427387905) is more than any memory holds");
 }
 
 TEST_CASE("ConvTranspose: the operation on views says its own name") {

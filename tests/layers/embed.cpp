@@ -291,7 +291,7 @@ TEST_CASE("embed: what is wrong is said when the layer is made") {
     CHECK(made({.num_embeddings = -2, .embedding_size = 3}) == "nn::Embed: num_embeddings -2, expected at least 1");
     CHECK(made({.num_embeddings = 3}) == "nn::Embed: embedding_size 0, expected at least 1");
     CHECK(made({.num_embeddings = index_t{1} << 40, .embedding_size = index_t{1} << 40}) ==
-          "nn::Embed: the output would have the shape (1099511627776, 1099511627776), more than any memory holds");
+          "nn::Embed: an array of shape (1099511627776, 1099511627776) is more than any memory holds");
     CHECK(error_of<shape_error>([] {
               Embed<float>({.num_embeddings = 3, .embedding_size = 2}, Tensor<float, 2>({2, 3}, 0.0F));
           }) == "nn::Embed: weight (2, 3), expected (3, 2) = (num_embeddings, embedding_size)");

@@ -17,7 +17,6 @@ using nn::index_t;
 using nn::shape_error;
 using nn::test::error_of;
 using nn::test::identical;
-using nn::test::identical;
 using nn::test::noise;
 
 constexpr index_t most = std::numeric_limits<index_t>::max();
@@ -26,10 +25,22 @@ constexpr index_t quarter = index_t{1} << (std::numeric_limits<index_t>::digits 
 constexpr index_t many = quarter >> 16;
 
 std::string more_than_any_memory(const std::string& layer, const std::string& shape) {
-    return layer + ": the output would have the shape " + shape + ", more than any memory holds";
+    return layer + ": an array of shape " + shape + " is more than any memory holds";
 }
 
 }  // namespace
+
+TEST_CASE("extremes: more windows than an index counts do not fit any y") {
+    const nn::Conv2d<float> conv({.in_channels = 1, .out_channels = 1, .padding = index_t{1} << (std::numeric_limits<index_t>::digits - 8)},
+                                 nn::no_init);
+    const auto x = noise<float, 3>({1, 2, 2});
+    float cell = 3;
+    nn::Workspace workspace;
+    CHECK(error_of<shape_error>([&] { conv.forward_into(x, nn::contiguous(&cell, nn::Shape<3>{1, 1, 1}), workspace); })
+              .starts_with("nn::Conv: y (1, 1, 1) does not fit"));
+    CHECK(cell == 3);
+    CHECK_NOTHROW(nn::freeze(conv, {.input_shape = {1, 2, 2}}));
+}
 
 TEST_CASE("extremes: many items without elements take neither time nor memory") {
     const auto is_empty = [](const auto& layer, const auto& x) {

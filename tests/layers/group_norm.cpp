@@ -286,7 +286,7 @@ TEST_CASE("group_norm: what is wrong is said when the layer is made") {
     CHECK(made({.groups = 2, .channels = 4, .eps = std::numeric_limits<double>::quiet_NaN()}) ==
           "nn::GroupNorm: eps nan, expected at least 0");
     CHECK(made({.channels = index_t{1} << 62}) ==
-          "nn::GroupNorm: the output would have the shape (4611686018427387904,), more than any memory holds");
+          "nn::GroupNorm: an array of shape (4611686018427387904,) is more than any memory holds");
 }
 
 TEST_CASE("group_norm: what is wrong is said when it is called, and y is as it was") {

@@ -314,7 +314,7 @@ TEST_CASE("layer_norm: what is wrong is said when the layer is made") {
     CHECK(error_of<std::invalid_argument>([] { RMSNorm<float>({.shape = 2, .eps = std::numeric_limits<double>::quiet_NaN()}); }) ==
           "nn::RMSNorm: eps nan, expected at least 0");
     CHECK(error_of<shape_error>([] { LayerNorm<float, 2>({.shape = index_t{1} << 40}); }) ==
-          "nn::LayerNorm: the output would have the shape (1099511627776, 1099511627776), more than any memory holds");
+          "nn::LayerNorm: an array of shape (1099511627776, 1099511627776) is more than any memory holds");
 }
 
 TEST_CASE("layer_norm: what is wrong is said when it is called, and y is as it was") {
@@ -376,8 +376,8 @@ TEST_CASE("layer_norm: ops::layer_norm checks its options itself") {
         return error_of<std::invalid_argument>(
             [&] { nn::ops::layer_norm(options, nn::Batch<const float, 1>(y), {}, nn::Batch<float, 1>(y)); });
     };
-    CHECK(said(LayerNormOptions<1>{}) == "nn::LayerNorm: shape (0,), expected at least 1 along every axis");
-    CHECK(said(RMSNormOptions<1>{.shape = 0, .use_weight = false}) == "nn::RMSNorm: shape (0,), expected at least 1 along every axis");
+    CHECK(said(LayerNormOptions<1>{}) == "nn::ops::layer_norm: shape (0,), expected at least 1 along every axis");
+    CHECK(said(RMSNormOptions<1>{.shape = 0, .use_weight = false}) == "nn::ops::layer_norm: shape (0,), expected at least 1 along every axis");
 }
 
 // ---- types ----

@@ -247,7 +247,7 @@ TEST_CASE("linear: what is wrong is said when the layer is made") {
     CHECK(made({.in_features = 1, .out_features = -2}, no_init) == "nn::Linear: out_features -2, expected at least 0");
     const index_t huge = index_t{1} << 40;
     CHECK(made({.in_features = huge, .out_features = huge}, no_init) ==
-          "nn::Linear: the output would have the shape (1099511627776, 1099511627776), more than any memory holds");
+          "nn::Linear: an array of shape (1099511627776, 1099511627776) is more than any memory holds");
     const LinearOptions options{.in_features = 3, .out_features = 2};
     const Tensor<float, 2> weight({2, 3}, 0.0F);
     const Tensor<float, 1> bias({2}, 0.0F);

@@ -525,7 +525,7 @@ TEST_CASE("pool: what is wrong is said when it is called, and y is as it was") {
     const MaxPool2d wide({.padding = index_t{1} << 40});
     CHECK(error_of<shape_error>([&] {
               wide(Tensor<float, 3>({1, 1, 1}, 0.0F));
-          }) == "nn::MaxPool: the output would have the shape (1, 2199023255553, 2199023255553), more than any memory holds");
+          }) == "nn::MaxPool: an array of shape (1, 2199023255553, 2199023255553) is more than any memory holds");
 }
 
 TEST_CASE("pool: numbers as large as there are do not overflow") {

@@ -58,6 +58,19 @@ TEST_CASE("A trained array may be a list, an expression, a view, column-major or
     CHECK(bias_of(std::optional(bias)) == std::vector<float>{7, 8, 9});
 }
 
+TEST_CASE("A list of rows that differ in length is refused by name", "[trained_array]") {
+    const auto said = [](const auto& make) { return nn::test::error_of<nn::shape_error>(make); };
+    const auto row = filled({3});
+    CHECK(said([&] { nn::Linear<float>(linear, {{1, 2}, {3, 4, 5}, {6, 7}}, row); }) ==
+          "nn::Linear: weight is a list of rows that differ in length");
+    CHECK(said([&] { nn::Linear<float>(linear, {{}, {3, 4}, {6, 7}}, row); }) ==
+          "nn::Linear: weight is a list of rows that differ in length");
+    CHECK(said([&] { nn::Conv1d<float>(conv, {{{1}, {2}}, {{3}}, {{5}, {6}}}, row); }) ==
+          "nn::Conv: weight is a list of rows that differ in length");
+    CHECK(said([&] { nn::Conv1d<float>(conv, {{{1}, {2}}, {{3}, {4, 5}}, {{5}, {6}}}, row); }) ==
+          "nn::Conv: weight is a list of rows that differ in length");
+}
+
 TEST_CASE("An xarray of another rank is refused by name", "[trained_array]") {
     struct Case {
         std::function<void()> make;

@@ -58,7 +58,8 @@ TEST_CASE("conv: options that are wrong for every input are named") {
 TEST_CASE("conv: options that have no meaning together are refused, and their neighbours taken") {
     CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = same, .input_dilation = {1, 2}}) ==
           "nn::Conv: nn::same has no meaning for input_dilation (1, 2); give the pads as numbers");
-    CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = same_lower, .input_dilation = 2}).starts_with("nn::Conv: nn::same"));
+    CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = same_lower, .input_dilation = 2}) ==
+          "nn::Conv: nn::same_lower has no meaning for input_dilation (2, 2); give the pads as numbers");
     CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = valid, .input_dilation = 2}) == "no error");
     CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = 1, .input_dilation = 2}) == "no error");
     CHECK(refused<2>({.in_channels = 1, .out_channels = 1, .padding = same, .input_dilation = 1}) == "no error");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <nn/compose/conv_norm_activation.hpp>
 #include <nn/compose/residual.hpp>
 #include <nn/layers/causal_conv.hpp>
 #include <nn/layers/gru.hpp>
@@ -50,5 +51,8 @@ void carried(std::mt19937& rng) {
     // Not the state of another layer, nor of another element type.
     gru(x, history);                                // expects: no match for call
     gru(nn::Tensor<double, 3>({1, 5, 3}), hidden);  // expects: no match for call
+
+    // A block would drop it.
+    nn::ConvNormActivation(conv, nn::identity, nn::relu);  // expects: static assertion failed: nn::ConvNormActivation: the only state
 #endif
 }

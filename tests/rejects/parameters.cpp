@@ -5,6 +5,12 @@
 #include <nn/io/convert.hpp>
 #include <nn/nn.hpp>
 
+struct Lost {
+    xt::xarray<float> weight;
+
+    static void members(auto& self, auto&& f) { f("weight", self.weight); }
+};
+
 // A trained array of another rank would be read past its end, one of another element type narrowed in silence: neither compiles.
 void parameters(std::mt19937& rng) {
     const nn::Tensor<float, 1> row({2}, 0.0F);
@@ -59,5 +65,6 @@ void parameters(std::mt19937& rng) {
     nn::lstm_from_keras(plane, plane, wide);             // expects: no match for call
     nn::gru_from_blox(plane, plane, plane, row);         // expects: no match for call
     nn::gru_from_keras(plane, plane, row, cube);         // expects: no match for call
+    nn::parameter_count(Lost());                         // expects: static assertion failed: nn: `members` names an array
 #endif
 }

@@ -115,6 +115,9 @@ private:
                                                                                  Workspace& workspace) {
             check_output(name, x, item(x), y);
             check_apart(name, "y", y, "x", x);
+            if (y.empty()) {
+                return;  // of however many items
+            }
             const auto frame = workspace.frame();
             const auto scratch = [&](const Shape<3>& shape) { return contiguous(frame.template take<T>(element_count(shape)), shape); };
             const View<const T, 3> source = x.uniform() ? x.stacked() : gathered(x, scratch({x.count(), x.item()[0], x.item()[1]}));

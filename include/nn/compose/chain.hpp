@@ -105,12 +105,12 @@ struct Between<L, X, S, C> {
     using type = std::conditional_t<has_forward_into<L, ArgumentsOf<L, X, S, C>, Candidate>, Candidate, NoState>;
 };
 
-/// The strides in which `layer` would have a result of this shape between two layers: as x lies, if it is a function of one element, as it
-/// says itself, or row by row.
+/// The strides in which `layer` would have a result of this shape between two layers: as x lies, if it is a function of one element and
+/// x has no gaps, as it says itself, or row by row.
 template <class L, class X, std::size_t R>
 Shape<R> result_strides(const L& layer, const X& x, const Shape<R>& y) {
     if constexpr (is_elementwise<L> && is_view<X>) {
-        return x.strides;
+        return kernels::without_gaps(x.shape, x.strides) ? x.strides : row_major(y);
     } else if constexpr (requires { layer.result_strides(x, y); }) {
         return layer.result_strides(x, y);
     } else if constexpr (requires { layer.result_strides(y); }) {

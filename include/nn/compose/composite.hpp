@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The protocol of a layer, and what layers made of layers have in common. A layer is anything that can be called; its optional members
-// (State, initial_state, carries, forward_into, output_shape, members) are used where they are there.
+// The protocol of a layer, and what layers made of layers have in common. A layer L is anything that can be called, y = layer(x). Optional
+// members are used where they are there:
+//
+//     forward_into(x, y, workspace)          the same into y, without allocation once warm
+//     output_shape(shape)                    the shape of y, of a Shape<R> or a std::vector<index_t>
+//     members(self, f)                       static: f("name", self.name) for each parameter and each child
+//     multiply_adds(shape)                   for nn::summary
+//     frozen(options)                        for nn::freeze; frozen(options, state) with a state
+//     State                                  y = layer(x, state), forward_into(x, state, y, workspace); `members` says what of it is put
+//                                            back when a later layer throws, and what is saved of statistics
+//     initial_state()                        a State of statistics
+//     carries = true                         every call writes the state: initial_state(batch); layer(x) starts from it
+//     takes_resets = true                    y = layer(x, state, resets) as well
+//     allocation_free = false                forward_into allocates all the same
 
 #include <cstddef>      // std::byte, std::size_t
 #include <cstring>      // std::memcpy
@@ -47,9 +59,9 @@ template <class L>
     requires requires { L::carries; }
 inline constexpr bool carries<L> = L::carries;
 
-/// Whether a carrying layer may be given resets.
+/// Whether a carrying layer may be given resets: if it says so.
 template <class L>
-inline constexpr bool takes_resets = carries<L>;
+inline constexpr bool takes_resets = false;
 template <class L>
     requires requires { L::takes_resets; }
 inline constexpr bool takes_resets<L> = L::takes_resets;
@@ -142,50 +154,56 @@ void visit_numbered(Tuple& tuple, F& f) {
     visit(std::make_index_sequence<std::tuple_size_v<std::remove_const_t<Tuple>>>());
 }
 
-/// Puts every tensor of a state back as it was, unless `commit` is called: a call that throws half way leaves no trace.
-/// A tensor that the call gave another size stays as it is: no layer of nn does that, and there is no memory to put it back into.
+/// Puts every tensor that a state's `members` name back as it was, unless `commit` is called: a call that throws half way leaves no trace.
+/// A tensor to which the call gave other memory stays as it is: no layer of nn does that, and there is none to put it back into.
 template <class State>
 class Rollback {
 public:
     Rollback(State& state, const Workspace::Frame& frame) : state_(state) {
-        index_t tensors = 0;
         index_t bytes = 0;
         for_each_tensor(state, [&](auto& tensor) {
-            ++tensors;
+            ++tensors_;
             bytes += byte_count(tensor);
         });
-        sizes_ = frame.take<index_t>(tensors);
-        saved_ = frame.take<std::byte>(bytes);
-        index_t* size = sizes_;
-        for_each_tensor(state, [&](auto& tensor) { *size++ = byte_count(tensor); });
-        for_each_saved([](std::byte* saved, void* live, std::size_t count) { std::memcpy(saved, live, count); });
+        copies_ = frame.take<Copy>(tensors_);
+        auto* to = frame.take<std::byte>(bytes);
+        Copy* next = copies_;
+        for_each_tensor(state, [&](auto& tensor) {
+            const index_t size = byte_count(tensor);
+            *next++ = {tensor.data(), size, to};
+            if (size > 0) {
+                std::memcpy(to, tensor.data(), static_cast<std::size_t>(size));
+            }
+            to += size;
+        });
     }
     Rollback(const Rollback&) = delete;
     Rollback& operator=(const Rollback&) = delete;
     ~Rollback() {
         if (!committed_) {
-            for_each_saved([](std::byte* saved, void* live, std::size_t count) { std::memcpy(live, saved, count); });
+            for_each_tensor(state_, [&](auto& tensor) {
+                for (const Copy* copy = copies_; copy != copies_ + tensors_; ++copy) {
+                    if (copy->of == tensor.data() && copy->size == byte_count(tensor) && copy->size > 0) {
+                        std::memcpy(tensor.data(), copy->bytes, static_cast<std::size_t>(copy->size));
+                    }
+                }
+            });
         }
     }
     void commit() { committed_ = true; }
 
 private:
+    struct Copy {
+        const void* of;
+        index_t size;
+        const std::byte* bytes;
+    };
+
     static index_t byte_count(const auto& tensor) { return static_cast<index_t>(tensor.size() * sizeof(*tensor.data())); }
 
-    void for_each_saved(auto copy) {
-        const index_t* size = sizes_;
-        std::byte* saved = saved_;
-        for_each_tensor(state_, [&](auto& tensor) {
-            if (*size == byte_count(tensor) && *size > 0) {
-                copy(saved, tensor.data(), static_cast<std::size_t>(*size));
-            }
-            saved += *size++;
-        });
-    }
-
     State& state_;
-    index_t* sizes_ = nullptr;
-    std::byte* saved_ = nullptr;
+    Copy* copies_ = nullptr;
+    index_t tensors_ = 0;
     bool committed_ = false;
 };
 

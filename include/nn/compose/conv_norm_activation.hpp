@@ -62,10 +62,14 @@ struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActiv
     Norm norm;              ///< what follows it, nn::Identity for none
     Activation activation;  ///< what comes last
 
+    static_assert(!detail::stateful<Conv> && !detail::stateful<Activation> && !detail::carries<Norm>,
+                  "nn::ConvNormActivation: the only state of a block is the statistics of its norm; make a Sequential of other layers");
+
     static constexpr std::string_view name = "nn::ConvNormActivation";
-    static constexpr bool carries = detail::carries<Norm>;
+    static constexpr bool carries = false;
     static constexpr bool needs_state = detail::needs_state<Norm>;
-    static constexpr bool allocation_free = detail::is_allocation_free<Norm>() && detail::is_allocation_free<Activation>();
+    static constexpr bool allocation_free =
+        detail::is_allocation_free<Conv>() && detail::is_allocation_free<Norm>() && detail::is_allocation_free<Activation>();
 
     /// From the three layers, which are copied or moved.
     ConvNormActivation(Conv conv_, Norm norm_, Activation activation_)

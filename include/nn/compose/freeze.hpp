@@ -45,6 +45,9 @@ struct WithStatistics {
     template <std::size_t R>
         requires requires(const L& l, const Shape<R>& x) { l.output_shape(x); }
     auto output_shape(const Shape<R>& x) const { return layer.output_shape(x); }
+    std::vector<index_t> output_shape(const std::vector<index_t>& x) const
+        requires requires(const L& l) { l.output_shape(x); }
+    { return layer.output_shape(x); }
 };
 
 /// G after F.
@@ -96,7 +99,7 @@ struct Draft {
 };
 
 template <class L>
-inline constexpr bool takes_function = requires(const L& layer, const functions::Relu& f) {
+inline constexpr bool takes_function = !stateful<L> && requires(const L& layer, const functions::Relu& f) {
     layer.frozen(FreezeOptions(), f);
 };
 
@@ -187,20 +190,24 @@ template <class L, class T, std::size_t N, class S>
     requires folds<L, BatchNorm<T, N>>
 auto joined(const Draft<L>& draft, const Link<BatchNorm<T, N>, S>& next) { return Draft<L>{folded(draft.layer, next.layer, next.state)}; }
 
-/// The options for what follows a layer: with the shape that it makes of theirs, or none where it does not tell.
+/// The shape that a layer makes of another, or none where it does not tell.
+template <class Main, class Shortcut, class Function>
+std::vector<index_t> shape_behind(const Residual<Main, Shortcut, Function>& layer, const std::vector<index_t>& x);
 template <class L>
 std::vector<index_t> shape_behind(const L& layer, const std::vector<index_t>& x) {
     if constexpr (std::derived_from<L, Chain<L>>) {
         std::vector<index_t> shape = x;
         std::apply([&](const auto&... child) { ((shape = shape_behind(child, shape)), ...); }, Composite<L>::children_of(layer));
         return shape;
-    } else if constexpr (requires { shape_behind(layer.main, x); }) {
-        return shape_behind(layer.main, x);
     } else if constexpr (requires { layer.output_shape(x); }) {
         return x.empty() ? x : layer.output_shape(x);
     } else {
         return {};
     }
+}
+template <class Main, class Shortcut, class Function>
+std::vector<index_t> shape_behind(const Residual<Main, Shortcut, Function>& layer, const std::vector<index_t>& x) {
+    return shape_behind(layer.main, x);
 }
 
 /// Whether channels of what a frozen layer makes of x lie side by side between two layers, and whether a layer that is still to be frozen
@@ -214,9 +221,10 @@ bool writes_channels_last(const L& layer, const Freezing& options) {
     if constexpr (is_elementwise<L>) {
         return options.input_last;
     } else if constexpr (std::derived_from<L, Chain<L>>) {
-        bool last = options.input_last;
-        std::apply([&](const auto&... child) { ((last = writes_channels_last(child, options)), ...); }, Composite<L>::children_of(layer));
-        return last;
+        Freezing here = options;
+        std::apply([&](const auto&... child) { ((here.input_last = writes_channels_last(child, here)), ...); },
+                   Composite<L>::children_of(layer));
+        return here.input_last;
     } else if constexpr (requires { layer.writes_channels_last(); }) {
         return layer.writes_channels_last();
     } else {
@@ -334,11 +342,12 @@ auto freeze_one(const Residual<Main, Shortcut, Function>& layer, const S& state,
     auto main = freeze_one(layer.main, std::get<0>(states), alike);
     alike.output_last = writes_channels_last(main, options);
     auto shortcut = freeze_one(layer.shortcut, std::get<1>(states), alike);
+    using Frozen = Residual<decltype(main), decltype(shortcut), Function>;
     if (alike.output_last && !writes_channels_last(shortcut, options)) {
         alike.output_last = false;
-        main = freeze_one(layer.main, std::get<0>(states), alike);
+        return Frozen(freeze_one(layer.main, std::get<0>(states), alike), std::move(shortcut), layer.function);
     }
-    return Residual<decltype(main), decltype(shortcut), Function>(std::move(main), std::move(shortcut), layer.function);
+    return Frozen(std::move(main), std::move(shortcut), layer.function);
 }
 template <class Forward, class Backward, class S>
 auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, const Freezing& options) {
@@ -356,14 +365,14 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 ///     const auto frozen = nn::freeze(net, state);      y = frozen(x)
 ///
 /// A BatchNorm is folded into the convolution or linear layer before it, weights are packed for this machine, functions of one element are
-/// applied as results are stored, and Dropout goes, within and across Sequential and ConvNormActivation, whose layers become one
+/// applied as results are stored, and Dropout behind a layer goes, within and across Sequential and ConvNormActivation, whose layers become one
 /// Sequential. What goes into 1 × 1 and depthwise convolutions has its channels side by side where the layer before can write it so: the
 /// bits are the same. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it.
 /// Layers that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for
 /// `frozen(options)` or `frozen(options, state)`, and is copied if it has neither.
 ///
 /// Errors  std::invalid_argument for layers that do not fit one another; those of the layers.
-/// Cost    one pass over the weights.
+/// Cost    a few passes over the weights.
 template <class L>
     requires(!detail::needs_state<L>)
 auto freeze(const L& layer, const FreezeOptions& options = {}) { return detail::freeze_one(layer, detail::no_state, options); }

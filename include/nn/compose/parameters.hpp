@@ -3,8 +3,10 @@
 
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
-#include <string>       // std::string
+#include <ranges>       // std::ranges::forward_range
+#include <string>       // std::string, std::to_string
 #include <string_view>  // std::string_view
+#include <tuple>        // std::apply, std::tuple_size
 #include <type_traits>  // std::bool_constant, std::remove_const_t
 
 #include <nn/core/index.hpp>
@@ -60,8 +62,8 @@ struct NoPath {
     void leave(std::size_t) {}
 };
 
-/// Calls `f(path, tensor)` for every tensor in x, in the order in which `members` names them.
-/// Anything that is neither a tensor, nor an optional, nor has `members` (options, activations, lambdas) holds nothing.
+/// Calls `f(path, tensor)` for every tensor in x, in the order in which `members` names them; elements of a container or a tuple are "0",
+/// "1", …. Anything else (options, activations, lambdas, a number) holds nothing, but for an array of another type, which does not compile.
 template <bool Carried, class X, class Path, class F>
 void visit_tensors(X& x, Path& path, F& f) {
     if constexpr (is_tensor<std::remove_const_t<X>>) {
@@ -76,6 +78,22 @@ void visit_tensors(X& x, Path& path, F& f) {
             visit_tensors<Carried>(value, path, f);
             path.leave(outside);
         });
+    } else if constexpr (!has_members<X>) {
+        using Plain = std::remove_const_t<X>;
+        static_assert(!operand<Plain>, "nn: `members` names an array that is no nn::Tensor: it would be neither saved nor loaded");
+        std::size_t number = 0;
+        const auto visit = [&](auto& element) {
+            const std::size_t outside = path.enter(std::to_string(number++));
+            visit_tensors<Carried>(element, path, f);
+            path.leave(outside);
+        };
+        if constexpr (std::ranges::forward_range<X>) {
+            for (auto& element : x) {
+                visit(element);
+            }
+        } else if constexpr (requires { std::tuple_size<Plain>::value; }) {
+            std::apply([&](auto&... element) { (visit(element), ...); }, x);
+        }
     }
 }
 

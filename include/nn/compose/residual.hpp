@@ -60,7 +60,7 @@ struct ResidualBase<true, Main, Shortcut> {
 /// as it is made.
 ///
 /// Errors  those of the layers, and shape_error where their results differ in shape; output and state are as they were.
-/// Cost    that of the layers; scratch for the result of the main path.
+/// Cost    that of the layers; scratch for the result of the main path, and for that of a shortcut with a layer.
 /// Source  He et al. 2015, arXiv:1512.03385.
 template <class Main, class Shortcut = Identity, class Function = kernels::NoFunction>
 struct Residual : detail::ResidualBase<detail::stateful<Main> || detail::stateful<Shortcut>, Main, Shortcut>,
@@ -183,7 +183,7 @@ template <class Main>
 Residual(Main) -> Residual<Main>;
 template <class Main, class Shortcut>
 Residual(Main, Shortcut) -> Residual<Main, Shortcut>;
-template <class Main, class Shortcut>
-Residual(Residual<Main, Shortcut>) -> Residual<Residual<Main, Shortcut>>;  // a layer like any other, not a copy
+template <class Main, class Shortcut, class Function>
+Residual(Residual<Main, Shortcut, Function>) -> Residual<Residual<Main, Shortcut, Function>>;  // a layer like any other, not a copy
 
 }  // namespace nn::inline NN_ABI

@@ -108,17 +108,25 @@ void check_all_apart(std::string_view who, const First& first, const Rest&... re
     }
 }
 
+/// Whether two arrays of this shape lie alike: along an axis of one element any stride does.
+inline bool same_strides(std::span<const index_t> shape, std::span<const index_t> a, std::span<const index_t> b) {
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        if (shape[axis] > 1 && a[axis] != b[axis]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /// Refuses y that shares memory with x, unless y is x: an elementwise op may work in place.
 template <class T, std::size_t K>
 void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch<const T, K>& x) {
-    const bool in_place =
-        y.data() == x.data() && std::equal(x.strides().begin(), x.strides().end(), y.strides().begin(), y.strides().end());
-    if (!in_place) {
+    if (y.data() != x.data() || !same_strides(y.shape(), y.strides(), x.strides())) {
         check_apart(who, "y", y, "x", x);
     }
 }
 
-/// Refuses an output whose leading axes are not x's, whose items are not `item`, or whose elements share memory.
+/// Refuses an output whose leading axes are not x's, whose items are not `item`, or that has stride 0 along an axis.
 template <class T, std::size_t J, class U, std::size_t K>
 void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {
     const bool leading = std::equal(x.leading().begin(), x.leading().end(), y.leading().begin(), y.leading().end());

@@ -29,18 +29,17 @@ constexpr index_t element_count(std::span<const index_t> shape) {
     return empty ? 0 : count;
 }
 
-/// Refuses a shape that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each. Strides are products of
+/// Refuses the shape of an array that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each. Strides are products of
 /// the other extents, so that these must fit even if one extent is 0.
 inline void check_allocatable(std::string_view who, std::span<const index_t> shape, std::size_t element_size) {
-    bool negative = false;
     index_t count = 1;
     for (const index_t extent : shape) {
-        negative = negative || extent < 0;
+        require(extent >= 0, who, "an array of shape ", shape, " was asked for, expected no negative extent");
         count = saturating_multiply(count, extent > 1 ? extent : 1);
     }
     // < and not ≤: a count that saturated is no count.
-    const bool fits = !negative && count < std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
-    require(fits, who, "the output would have the shape ", shape, ", more than any memory holds");
+    const bool fits = count < std::numeric_limits<index_t>::max() / static_cast<index_t>(element_size);
+    require(fits, who, "an array of shape ", shape, " is more than any memory holds");
 }
 
 }  // namespace nn::inline NN_ABI

@@ -16,7 +16,8 @@
 namespace nn::inline NN_ABI {
 
 /// Scratch memory for calls: an arena that only grows. Kept by the caller and handed to `forward_into`, it makes the second call of a
-/// kind free of allocation. One call at a time may use a workspace; its owner may clear it by assigning `{}`.
+/// kind free of allocation. One call at a time may use a workspace. Between calls its owner may give the memory back by assigning `{}`, or
+/// `Workspace(executor)`: the executor goes as well.
 class Workspace {
 public:
     Workspace() = default;  ///< empty, for one thread
@@ -41,7 +42,8 @@ public:
             workspace_->used_ = used_;
         }
 
-        /// `count` elements, uninitialised, on a 64-byte boundary. Throws std::bad_alloc and keeps the workspace as it was.
+        /// `count` elements, uninitialised, on a 64-byte boundary. Throws std::bad_alloc, or std::length_error for more than any memory
+        /// holds, and keeps the workspace as it was.
         template <class T>
         T* take(index_t count) const {
             static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= alignment);
@@ -104,7 +106,7 @@ private:
             used = 0;
         }
         if (block == blocks_.size()) {
-            // As large as all blocks so far: the number of blocks stays logarithmic, and their sum below three times the need.
+            // As large as all blocks so far: the number of blocks stays logarithmic, and their sum below four times the need.
             const std::size_t fresh = std::max({size, capacity(), std::size_t{4096}});
             Block added{std::unique_ptr<std::byte, Free>(static_cast<std::byte*>(::operator new(fresh, std::align_val_t(alignment)))),
                         fresh};

@@ -142,6 +142,7 @@ struct GRUFromKeras {
         };
         const auto bias_ih = ordered("bias", std::move(bias));
         const auto bias_hh = ordered("recurrent_bias", std::move(recurrent_bias));
+        require<std::invalid_argument>(bias_ih || !bias_hh, who, "one of bias and recurrent_bias came alone");
         if (bias_hh) {
             return GRUFromTorch()(std::move(weight_ih), std::move(weight_hh), bias_ih, bias_hh);
         }

@@ -24,7 +24,7 @@ struct Rename {
 ///     {"head.weight", [](const auto& w) { return 2 * w; }}
 ///     {"lstm", nn::lstm_from_torch}                                   NamedArrays become NamedArrays, less the "lstm." in front
 ///
-/// Arrays of F16, BF16, F32 and F64 are converted, in double; others stay as they are.
+/// Arrays of F16, BF16, F32 and F64 are converted, in double. Of many, others stay as they are; one of another type is refused.
 class Conversion {
 public:
     /// For the array of this name, or for all whose names begin so, whichever `f` takes.

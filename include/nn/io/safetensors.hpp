@@ -105,7 +105,7 @@ std::string misfits(const Intake& intake, const LoadOptions& options, const Net&
                 const bool narrows = std::same_as<T, float> && found->dtype == dtype_f64;
                 types.add(join(found->label(), " ", found->dtype->name, ", expected ", dtype_of<T>()->name,
                                narrows ? " (LoadOptions::narrow is false)" : ""));
-            } else if (!widens_to<T>(found->dtype) && !found->fits_float()) {
+            } else if ((found->converted || !widens_to<T>(found->dtype)) && std::same_as<T, float> && !found->fits_float()) {
                 values.add(found->label());
             }
         },
@@ -225,7 +225,7 @@ inline std::string safetensors_head(std::string_view file, const std::vector<Out
 ///     nn::save_safetensors("model.safetensors", net, state);
 ///
 /// The same network gives the same bytes, those that the Python library writes. They go into a new file beside `path` (whose name ends
-/// in .tmp and a number), which then takes its place: whatever fails, an old file at `path` is as it was.
+/// in .tmp and a number), which then takes its place: whatever fails, short of the machine, an old file at `path` is as it was.
 ///
 /// Errors  file_error
 template <class Net, class... State>

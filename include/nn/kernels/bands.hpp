@@ -72,9 +72,10 @@ struct ConvChain {
     /// Rows of the last result.
     index_t rows() const { return axis(Count - 1).output; }
 
-    /// Whether there is nothing but zeros beside what lies between, and none between its cells.
+    /// Whether there is nothing but zeros beside what is cut, the rows of x and what lies between, and none between its cells.
     bool has_bands() const {
-        return std::all_of(plans.begin() + 1, plans.end(), [](const ConvPlan<N>& plan) {
+        const bool x = axis(0).mode == PaddingMode::zeros && axis(0).input_dilation == 1;
+        return x && std::all_of(plans.begin() + 1, plans.end(), [](const ConvPlan<N>& plan) {
             return std::all_of(plan.axes.begin(), plan.axes.end(), [](const WindowAxis& window) {
                 return window.output > 0 && window.mode == PaddingMode::zeros && window.input_dilation == 1;
             });

@@ -35,7 +35,8 @@ struct CellAxis {
         const index_t stride = windows > 1 ? axis.stride : 0;
         const index_t dilation = axis.kernel > 1 ? axis.dilation : 0;
         const index_t apart = std::max<index_t>(std::gcd(stride, dilation), 1);
-        return {((windows - 1) * stride + (axis.kernel - 1) * dilation) / apart + 1, apart, stride / apart, dilation / apart};
+        const index_t reach = saturating_add(saturating_multiply(windows - 1, stride), saturating_multiply(axis.kernel - 1, dilation));
+        return {reach / apart + 1, apart, stride / apart, dilation / apart};
     }
 };
 

@@ -19,7 +19,7 @@ namespace detail {
 
 /// Calls f(first, count) for windows that lie side by side at `offsets`.
 template <class F>
-void for_each_run(const index_t* offsets, index_t windows, const F& f) {
+void for_each_side_by_side(const index_t* offsets, index_t windows, const F& f) {
     index_t together = 0;
     for (index_t i = 0; i < windows; i += together) {
         together = 1;
@@ -40,7 +40,7 @@ void finish_at(const Finish<T>& finish, T* y, index_t output_stride, index_t out
         return;
     }
     for (index_t output = 0; output < outputs; ++output, y += output_stride) {
-        for_each_run(offsets, windows, [&](index_t i, index_t together) { finish(y + offsets[i], together); });
+        for_each_side_by_side(offsets, windows, [&](index_t i, index_t together) { finish(y + offsets[i], together); });
     }
 }
 
@@ -97,7 +97,7 @@ private:
         const index_t count = gather.blocks.size(block);
         const index_t* const offsets = scratch.y_offsets;
         bool side_by_side = true;
-        for_each_run(offsets, count, [&](index_t, index_t together) { side_by_side = together == count; });
+        for_each_side_by_side(offsets, count, [&](index_t, index_t together) { side_by_side = together == count; });
         const index_t first_output = group * weight.outputs + output;
         T* const to = y + first_output * output_stride;
         Product<T> product{.rows = outputs,
@@ -148,7 +148,7 @@ private:
             if (rest) {
                 rest(scratch.sums, windows * outputs);
             }
-            for_each_run(offsets, windows, [&](index_t i, index_t together) {
+            for_each_side_by_side(offsets, windows, [&](index_t i, index_t together) {
                 copy_turned(weight.isa,
                             Lines<T>{together, outputs, scratch.sums + i * outputs, outputs, 1, to + offsets[i], output_stride});
             });

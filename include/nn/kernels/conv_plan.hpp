@@ -27,7 +27,7 @@ struct ConvPlan {
     constexpr index_t windows() const {
         index_t count = 1;
         for (const WindowAxis& axis : axes) {
-            count *= axis.output;
+            count = saturating_multiply(count, axis.output);
         }
         return count;
     }
@@ -36,7 +36,7 @@ struct ConvPlan {
     constexpr index_t taps() const {
         index_t count = 1;
         for (const WindowAxis& axis : axes) {
-            count *= axis.kernel;
+            count = saturating_multiply(count, axis.kernel);
         }
         return count;
     }

@@ -65,7 +65,8 @@ NN_INLINE void copy_every_second(Lines<T> s) {
 
 }  // namespace detail
 
-/// Reads no other memory of a line than that between its first element and its last.
+/// to[line · to_line + i] = from[line · from_line + i · step]. Reads no other memory of a line than that between its first element and its
+/// last.
 template <class T>
 void copy_lines(simd::Isa isa, const Lines<T>& s) {
     if constexpr (simd::available<T>) {
@@ -154,9 +155,11 @@ void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {
 
 NN_KERNEL(void copy_lines(simd::Isa, const Lines<float>&));
 NN_KERNEL(void copy_turned(simd::Isa, const Lines<float>&));
-NN_KERNEL(void copy_pairs(simd::Isa, const Lines<float>&, index_t));
 NN_KERNEL(void copy_lines(simd::Isa, const Lines<double>&));
 NN_KERNEL(void copy_turned(simd::Isa, const Lines<double>&));
+#if NN_SIMD
+NN_KERNEL(void copy_pairs(simd::Isa, const Lines<float>&, index_t));
 NN_KERNEL(void copy_pairs(simd::Isa, const Lines<double>&, index_t));
+#endif
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -17,6 +17,18 @@
 
 namespace nn::inline NN_ABI::kernels {
 
+/// Whether the elements of an array lie side by side, in any order of its axes.
+inline bool without_gaps(std::span<const index_t> shape, std::span<const index_t> strides) {
+    index_t together = 1;  // elements that lie so, by axes from the innermost outwards
+    for (index_t before = 0; before != together;) {
+        before = together;
+        for (std::size_t axis = shape.size(); axis-- > 0;) {
+            together *= shape[axis] > 1 && strides[axis] == together ? shape[axis] : 1;
+        }
+    }
+    return together == element_count(shape);
+}
+
 /// Calls `f(offsets, count, steps)` for every row of A arrays that share a shape but not their strides: the first element of the row
 /// in each, and the step along it. The row is the axis of smallest stride in the first array, or the whole when the first lies without
 /// gaps and the others do so in the same order or, of stride 0 throughout, are one element.
@@ -26,14 +38,7 @@ void for_each_row(std::span<const index_t> shape, const std::array<std::span<con
         return;
     }
     std::array<index_t, A> steps;
-    index_t without_gaps = 1;  // elements of the first array that lie so, by axes from the innermost outwards
-    for (index_t before = 0; before != without_gaps;) {
-        before = without_gaps;
-        for (std::size_t axis = shape.size(); axis-- > 0;) {
-            without_gaps *= shape[axis] > 1 && strides[0][axis] == without_gaps ? shape[axis] : 1;
-        }
-    }
-    bool whole = without_gaps == element_count(shape);
+    bool whole = without_gaps(shape, strides[0]);
     for (std::size_t array = 0; array < A; ++array) {
         bool same = true;
         bool constant = array > 0;
@@ -207,7 +212,7 @@ Source<T> readable(const T* first, index_t step, index_t count, T* buffer) {
 template <class T, class F, class Y, class... X, std::size_t... I>
 void for_each_readable_row(const Y& y, const F& f, std::index_sequence<I...>, const X&... x) {
     const auto row = [&](const auto& offsets, index_t count, auto steps) {
-        bool direct = count > 1;
+        bool direct = true;
         for (std::size_t array = 0; array < steps.size(); ++array) {
             steps[array] = count == 1 ? 1 : steps[array];
             direct = direct && (steps[array] == 1 || (array > 0 && steps[array] == 0));

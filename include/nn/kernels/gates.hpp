@@ -19,7 +19,7 @@ T sigmoid(T x) {
 
 namespace detail {
 
-/// What gates are computed in: one number, for types without a vector form.
+/// What gates are computed in: one number, of double too, whose exponential is the standard library's.
 template <class T>
 struct Scalar {
     static void sigmoid(T& x) { x = kernels::sigmoid(x); }

@@ -14,30 +14,30 @@ namespace nn::inline NN_ABI::kernels {
 
 namespace detail {
 
-/// Cells go in turn to `parts` partial results, which are joined to the total after every `block` cells: the order follows from their
-/// number alone, and the error of a sum grows with cells / block.
-constexpr index_t parts = 8;
-constexpr index_t block = 512;
+/// Cells go in turn to so many partial results, which are joined to the total after every block of cells: the order follows from
+/// their number alone, and the error of a sum grows with the number of blocks.
+inline constexpr index_t pooled_parts = 8;
+inline constexpr index_t pooled_block = 512;
 
 /// total = total, and the parts: pairs of them, pairs of those, and so on.
 template <class Op, class V>
 NN_INLINE void join_parts(V* part, V& total) {
-    for (index_t width = 1; width < parts; width *= 2) {
-        for (index_t i = 0; i < parts; i += 2 * width) {
+    for (index_t width = 1; width < pooled_parts; width *= 2) {
+        for (index_t i = 0; i < pooled_parts; i += 2 * width) {
             Op::join(part[i], part[i + width]);
         }
     }
     Op::join(total, part[0]);
 }
 
-/// Joins up to `block` cells `step` apart to the total. V holds the same cell of neighbouring channels, or is one T.
+/// Joins up to `pooled_block` cells `step` apart to the total. V holds the same cell of neighbouring channels, or is one T.
 template <class Op, class V, class T>
 NN_INLINE void join_block(const T* from, index_t step, index_t count, V& total) {
-    V part[parts];
-    simd::unrolled<parts>([&](auto i) NN_INLINE_LAMBDA { part[i] = V{} + Op::template start<T>; });
+    V part[pooled_parts];
+    simd::unrolled<pooled_parts>([&](auto i) NN_INLINE_LAMBDA { part[i] = V{} + Op::template start<T>; });
     index_t cell = 0;
-    for (; cell + parts <= count; cell += parts) {
-        simd::unrolled<parts>([&](auto i) NN_INLINE_LAMBDA {
+    for (; cell + pooled_parts <= count; cell += pooled_parts) {
+        simd::unrolled<pooled_parts>([&](auto i) NN_INLINE_LAMBDA {
             V value;
             simd::load(value, from + (cell + i) * step);
             Op::join(part[i], value);
@@ -56,29 +56,29 @@ template <class Target, class Op, index_t Rows, class T>
 NN_INLINE void join_rows([[maybe_unused]] const T* from, [[maybe_unused]] index_t row, [[maybe_unused]] index_t count,
                          [[maybe_unused]] T* totals) {
 #if NN_SIMD
-    constexpr index_t lanes = std::min(Target::template lanes<T>, parts);
-    constexpr index_t vectors = parts / lanes;
+    constexpr index_t lanes = std::min(Target::template lanes<T>, pooled_parts);
+    constexpr index_t vectors = pooled_parts / lanes;
     using V = typename simd::VectorOf<T, simd::Target<static_cast<std::size_t>(lanes) * sizeof(T), 16>>::type;
     std::fill_n(totals, Rows, Op::template start<T>);
-    for (index_t first = 0; first < count; first += block) {
-        const index_t last = std::min(first + block, count);
+    for (index_t first = 0; first < count; first += pooled_block) {
+        const index_t last = std::min(first + pooled_block, count);
         V part[Rows * vectors];
         simd::unrolled<Rows * vectors>([&](auto i) NN_INLINE_LAMBDA { part[i] = V{} + Op::template start<T>; });
         index_t cell = first;
-        for (; cell + parts <= last; cell += parts) {
+        for (; cell + pooled_parts <= last; cell += pooled_parts) {
             simd::unrolled<Rows * vectors>([&](auto i) NN_INLINE_LAMBDA {
                 V value;
                 simd::load(value, from + i / vectors * row + cell + i % vectors * lanes);
                 Op::join(part[i], value);
             });
         }
-        T spill[Rows * parts];
+        T spill[Rows * pooled_parts];
         simd::unrolled<Rows * vectors>([&](auto i) NN_INLINE_LAMBDA { simd::store(part[i], spill + i * lanes); });
         for (index_t r = 0; r < Rows; ++r) {
             for (index_t i = 0; cell + i < last; ++i) {
-                Op::join(spill[r * parts + i], from[r * row + cell + i]);
+                Op::join(spill[r * pooled_parts + i], from[r * row + cell + i]);
             }
-            join_parts<Op>(spill + r * parts, totals[r]);
+            join_parts<Op>(spill + r * pooled_parts, totals[r]);
         }
     }
 #endif
@@ -107,8 +107,8 @@ NN_INLINE void join_channels(const View<const T, K>& x, index_t step, index_t ce
     } else if (step != 0 && x.strides[0] == 1 && y.strides[0] == 1) {
         over_row<Target, T>(channels, [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
             V total = V{} + Op::template start<T>;
-            for (index_t first = 0; first < cells; first += block) {
-                join_block<Op>(x.data + i + first * step, step, std::min(block, cells - first), total);
+            for (index_t first = 0; first < cells; first += pooled_block) {
+                join_block<Op>(x.data + i + first * step, step, std::min(pooled_block, cells - first), total);
             }
             if (Op::divides) {
                 total /= V{} + divisor;
@@ -118,11 +118,11 @@ NN_INLINE void join_channels(const View<const T, K>& x, index_t step, index_t ce
     } else {
         for (; c < channels; ++c) {
             T total = Op::template start<T>;
-            T some[block];
+            T some[pooled_block];
             index_t count = 0;
             for_each(at(x, c), [&](T cell) {
                 some[count] = cell;
-                if (++count == block) {
+                if (++count == pooled_block) {
                     join_block<Op>(some, 1, count, total);
                     count = 0;
                 }

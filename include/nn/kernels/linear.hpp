@@ -41,8 +41,8 @@ PackedWeight<T> pack_weight(const View<const T, 2>& weight, const Workspace::Fra
 }
 
 /// C[i, o] = start + Σ_c row(i)[c] · weight[o, c] for all rows and outputs, and then `finish` if any. The elements of a row lie `step`
-/// apart, and all rows are of one array; `memory` holds weight.scratch(step) elements for every worker. `product` says where C lies and
-/// what the sums start with.
+/// apart, and all rows are of one array; `memory` holds weight.scratch(step) elements for every worker. `all` says where C lies and
+/// what the sums start with: columns at a stride, and no bias by rows.
 template <class T, class Row>
 void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeight<T>& weight, T* memory, const Product<T>& all,
                    const Finish<T>& finish = {}, const ExecutorRef& executor = {}) {

@@ -27,10 +27,6 @@ NN_INLINE void power_of_two(const simd::Integers<V>& n, V& y) {
     std::memcpy(static_cast<void*>(&y), static_cast<const void*>(&bits), sizeof(V));
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// eʳ − 1 and n, where x = n·ln 2 + r with |r| ≤ ln(2) / 2, for |x| ≤ 104.
 template <class V>
 NN_INLINE void reduced_exponential(const V& x, V& p, simd::Integers<V>& n) {

@@ -129,8 +129,8 @@ void fold(const ConvPlan<N>& plan, const View<const T, N + 2>& results, const st
     }
 }
 
-/// Writes rows of results of two phases by turns, row-major, the second as long as the first or shorter by one. The rows of y are where
-/// those of `odd` begin but one; its last stride is 1 in truth.
+/// Writes rows of results of two phases by turns, row-major, the second as long as the first or shorter by one. `y` begins at the first
+/// even cell; its last stride is taken as 1.
 template <class T, std::size_t N>
 void write_pairs(const View<T, N + 2>& even, const View<T, N + 2>& odd, const View<T, N + 2>& y) {
     simd::run<simd::Avx2>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
@@ -163,9 +163,7 @@ void write_pairs(const View<T, N + 2>& even, const View<T, N + 2>& odd, const Vi
             if (j < evens) {
                 to[2 * j] = a[j];
             }
-            for (std::size_t axis = N + 1; axis-- > 0 && ++row[axis] == even.shape[axis];) {
-                row[axis] = 0;
-            }
+            advance(row, [&](std::size_t axis) { return even.shape[axis]; });
         }
     });
 }

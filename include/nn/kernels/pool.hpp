@@ -319,8 +319,8 @@ index_t most_planes(const std::array<PoolAxis, N>& axes) {
 /// y = the cells of x under each window, joined, for items (C, L₁ … L_N) and (C, M₁ … M_N) that may lie in either layout; cells in the
 /// padding do not count. Lanes run over the windows of a row where it is dense in x and y, over the channels where they are.
 ///
-/// An answer is joined column by column of its window, each from its first row to its last. Scratch is, for each worker, 24 KiB and a few
-/// vectors; with more than two axes it is also a pointer for each plane under a window, and one worker does all.
+/// An answer is joined column by column of its window, each from its first row to its last. Scratch is, for each worker, 24 KiB, for
+/// means 48, and a few vectors; with more than two axes it is also a pointer for each plane under a window, and one worker does all.
 template <class Op, class T, std::size_t N>
 void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y,
           Workspace& workspace) {
@@ -355,7 +355,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
     }
     const ExecutorRef executor = N > 2 ? ExecutorRef() : workspace.executor();
     const index_t cells = room + 4 * vector;
-    const index_t divisors = s.block > 0 ? s.block + vector : 0;
+    const index_t divisors = Op::divides && s.block > 0 ? s.block + vector : 0;
     T* const all_cells = frame.template take<T>(executor.workers() * cells);
     T* const all_divisors = frame.template take<T>(executor.workers() * divisors);
     const T** const under = frame.template take<const T*>(detail::most_planes(axes));
@@ -367,7 +367,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         some.cells = all_cells + worker * cells;
         some.divisors = all_divisors + worker * divisors;
         some.run = std::min(s.run, channels - channel);
-        const T* const first = x[item].data + channel * x_strides[0];
+        const T* const first = x[item].data + (column.input == 0 ? 0 : channel * x_strides[0]);  // it may be null
         some.planes = &first;
         some.y = y[item].data + channel * y_strides[0];
         detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, under);

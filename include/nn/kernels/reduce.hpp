@@ -96,7 +96,7 @@ NN_INLINE void join_halves(V* values, const Join& join) {
 }
 
 /// The sums of a block: of what `term(x, terms)` makes of each number, or vector of them, put together by `join`, from `start` on. The
-/// order follows from `count`: 16 or more interleaved sums, then those of a last part, then the pairs of each.
+/// order follows from `count` and the vector's length: 16 or more interleaved sums, then those of a last part, then the pairs of each.
 template <std::size_t Sums, class T, class Term, class Join>
 void reduce_block(const T* first, index_t count, T start, const Term& term, const Join& join, std::array<T, Sums>& result) {
     simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {

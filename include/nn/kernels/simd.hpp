@@ -103,7 +103,8 @@ __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))) void on_avx512(con
 
 }  // namespace detail
 
-/// Calls f(Target()), compiled for `isa`, which the machine must have, or for `Widest` if that is narrower: what waits for memory is no
+/// Calls f(Target()), compiled for `isa`, which the machine must have, or for `Widest` if that is narrower, but never for less than the
+/// compiler's flags allow: what waits for memory is no
 /// faster with vectors of 64 bytes, and each instruction set takes its time to compile.
 template <class Widest = Avx512, class F>
 void run(Isa isa, const F& f) {
@@ -362,10 +363,11 @@ NN_INLINE void transpose(V* line) {
     static_cast<void>(line);
 #endif
 }
+/// Whether `transpose` is there.
 template <class T, class Target>
 inline constexpr bool transposes = available<T> && (Target::template lanes<T> > 1);
 
-/// The reverse: elements of `even` and `odd` by turns.
+/// The reverse of `load_pairs`: elements of `even` and `odd` by turns.
 template <class V, class T>
 NN_INLINE void store_pairs(const V& even, const V& odd, T* to) {
     constexpr std::size_t lanes = sizeof(V) / sizeof(T);

@@ -18,6 +18,7 @@
 #include <nn/kernels/elementwise.hpp>
 #include <nn/kernels/gemm.hpp>
 #include <nn/kernels/instance.hpp>
+#include <nn/kernels/packed_conv.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/stencil_cells.hpp>
 #include <nn/kernels/stencil_tile.hpp>
@@ -124,15 +125,6 @@ void set_blocks(Stencil<T>& s) {
 /// What the lanes of a stencil run over.
 enum class Lanes : unsigned char { none, windows, channels };
 
-/// Whether a group of so many channels and outputs has too few products for panels. Measured on Zen 3, µs by product and by stencil: 3 × 3
-/// of 8 → 8 channels of 56 × 56 136 and 54, 8 → 64 of 32 × 32 128 and 110, 16 → 16 of 56 × 56 183 and 206, 32 → 32 647 and 778; 3 of
-/// 16 → 16 channels in a row of 4000 98 and 83; 7 × 7 of 3 → 64 channels with stride 2 2831 and 2720; but 1 × 1 of 64 → 8 104 and 146.
-inline bool few_products(index_t channels, index_t outputs, index_t taps) {
-    const index_t pairs = saturating_multiply(channels, outputs);
-    const bool few = pairs <= 1024 && pairs * taps <= 32 * 1024 && (channels < 16 || channels * taps < 144);
-    return pairs <= 64 || (taps > 1 && few);
-}
-
 /// How `stencil` takes a convolution: lanes over windows where the rows of y are dense, or over the channels of a depthwise one where
 /// these lie side by side; not at all where a product is faster.
 template <class T, std::size_t N>
@@ -162,8 +154,8 @@ void pack_channels(simd::Isa isa, index_t channels, index_t taps, const T* weigh
 }
 
 /// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can; `by_channels` is what
-/// `pack_channels` made of it, or null. Scratch is, for each worker, 24 KiB, or what a few vectors of windows read, and two indices for
-/// each tap; over channels the weight too, if it came unpacked.
+/// `pack_channels` made of it, or null. Scratch is two indices for each tap and, for each worker, 24 KiB, or what a few vectors of windows
+/// read, a pointer for each plane and a vector for each output; over channels the weight too, if it came unpacked.
 template <class T, std::size_t N>
 void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const T* weight, const T* bias,
              const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}, const T* by_channels = nullptr) {
@@ -227,7 +219,7 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         }
     }
     const bool nowhere = element_count(x.item()) == 0;
-    const bool direct = over_channels && all.planes == 1;
+    const bool direct = over_channels && all.planes == 1 && all.row.inside().size() > 0 && all.column.inside().size() > 0;
     index_t* const x_offsets = frame.template take<index_t>(direct ? all.depth : 0);
     for (index_t tap = 0; direct && tap < all.depth; ++tap) {
         x_offsets[tap] =
@@ -301,6 +293,7 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
     });
 }
 
+#if NN_SIMD
 NN_KERNEL(void stencil(simd::Isa, const ConvPlan<1>&, const Batch<const float, 2>&, const float*, const float*, const Batch<float, 2>&,
                        Workspace&, const Finish<float>&, const float*));
 NN_KERNEL(void stencil(simd::Isa, const ConvPlan<2>&, const Batch<const float, 3>&, const float*, const float*, const Batch<float, 3>&,
@@ -309,5 +302,6 @@ NN_KERNEL(void stencil(simd::Isa, const ConvPlan<1>&, const Batch<const double, 
                        Workspace&, const Finish<double>&, const double*));
 NN_KERNEL(void stencil(simd::Isa, const ConvPlan<2>&, const Batch<const double, 3>&, const double*, const double*, const Batch<double, 3>&,
                        Workspace&, const Finish<double>&, const double*));
+#endif
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -59,7 +59,7 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
     const index_t d = axis.dilation;
     const index_t step = in.image.strides[0];
     const index_t pitch = in.image.strides[2];
-    const T* const from = in.image.data + in.channel * step + (cell < 0 ? 0 : cell * in.image.strides[1]);
+    const T* const from = in.image.data + (cell < 0 || axis.input == 0 ? 0 : in.channel * step + cell * in.image.strides[1]);
     const auto one_by_one = [&](index_t first, index_t last) {
         for (index_t p = first; p < last; ++p) {
             const index_t at = cell < 0 ? -1 : axis.cell(in.first[1] + p * d);
@@ -151,6 +151,7 @@ NN_INLINE void store_row(const StripOutput<T>& out, const T* from, T* to) {
 
 }  // namespace detail
 
+/// Cells of some channels as rows of vectors, zeros where there are none.
 template <class T>
 void load_strip(simd::Isa isa, const StripInput<T>& in) {
     simd::run(isa, [&in](auto target) NN_INLINE_LAMBDA {
@@ -161,6 +162,7 @@ void load_strip(simd::Isa isa, const StripInput<T>& in) {
     });
 }
 
+/// Rows of vectors of results as elements of y.
 template <class T>
 void store_strip(simd::Isa isa, const StripOutput<T>& out) {
     simd::run(isa, [&out](auto target) NN_INLINE_LAMBDA {

@@ -11,7 +11,6 @@
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/conv_plan.hpp>
 #include <nn/kernels/packed_conv.hpp>
-#include <nn/kernels/stencil.hpp>
 
 namespace nn::inline NN_ABI::kernels {
 

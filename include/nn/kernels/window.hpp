@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>  // std::clamp, std::max
+#include <algorithm>  // std::clamp, std::max, std::min
 #include <limits>     // std::numeric_limits
 
 #include <nn/core/index.hpp>
@@ -37,7 +37,7 @@ struct WindowAxis {
     /// Cells from the first tap to the last.
     index_t span() const { return saturating_add(saturating_multiply(dilation, kernel - 1), 1); }
 
-    index_t position(index_t window, index_t tap) const { return stride * window + dilation * tap - before; }
+    index_t position(index_t window, index_t tap) const { return stride * window - before + dilation * tap; }
 
     /// The cell at `position`, or −1 where a zero is read.
     index_t cell(index_t position) const {
@@ -68,7 +68,7 @@ struct WindowAxis {
         if (input_dilation != 1) {
             return {};
         }
-        const index_t first = before > 0 ? divide_up(before, stride) : 0;
+        const index_t first = before > 0 ? std::min(divide_up(before, stride), output) : 0;
         const index_t room = saturating_add(input - span(), before);
         return {first, room < 0 ? first : std::max(std::min(saturating_add(room / stride, 1), output), first)};
     }

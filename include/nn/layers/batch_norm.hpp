@@ -48,7 +48,7 @@ struct BatchNormState {
 /// Source  Ioffe & Szegedy 2015; the numbers of noxton.BatchNorm and torch.nn.BatchNorm; of blox.BatchNorm with
 ///         `unbiased_running_var = false` and momentum 1 − blox's.
 template <std::floating_point T, std::size_t N>
-struct BatchNorm {
+struct BatchNorm : detail::OutputShape<BatchNorm<T, N>, N + 1> {
     using State = BatchNormState<T>;
 
     BatchNormOptions options;            ///< what it was built with
@@ -90,11 +90,6 @@ struct BatchNorm {
     void forward_into(const X& x, State& state, Mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(training(state), x, y, workspace);
     }
-    /// That of x.
-    template <std::size_t R>
-        requires(R >= N + 1)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return detail::shape_after(detail::operation<T, N + 1, N + 1>(name, item(), 0), x); }
 
     /// Scale and shift (C) that inference amounts to: y = x · scale + shift.
     std::array<Tensor<T, 1>, 2> affine(const State& state) const {
@@ -116,6 +111,9 @@ struct BatchNorm {
     }
 
 private:
+    friend detail::OutputShape<BatchNorm, N + 1>;
+
+    auto shaped() const { return detail::operation<T, N + 1, N + 1>(name, item(), 0); }
     ops::ChannelParameters<T> parameters() const { return {view_of(weight), view_of(bias)}; }
 
     auto item() const {

@@ -203,4 +203,17 @@ std::vector<index_t> shape_after(const Operation& operation, const std::vector<i
     return result;
 }
 
+/// What x becomes, of a layer L from items of I axes to items of O axes. L has
+///
+///     shaped()    an `Operation` of the layer's
+template <class L, std::size_t I, std::size_t O = I>
+struct OutputShape {
+    /// What x of this shape becomes; nothing is computed.
+    template <std::size_t R>
+        requires(R >= I)
+    Shape<R - I + O> output_shape(const Shape<R>& x)
+    const { return shape_after(static_cast<const L&>(*this).shaped(), x); }
+    std::vector<index_t> output_shape(const std::vector<index_t>& x) const { return shape_after(static_cast<const L&>(*this).shaped(), x); }
+};
+
 }  // namespace nn::inline NN_ABI::detail

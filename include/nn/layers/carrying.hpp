@@ -22,7 +22,7 @@ namespace nn::inline NN_ABI::detail {
 ///     item(x)                                       the extents of one item of y, checked
 ///     run(x, views, resets, y, workspace)           the call, on views
 template <class L, class State, class T, std::size_t Axes>
-struct Carrying {
+struct Carrying : OutputShape<Carrying<L, State, T, Axes>, Axes> {
     static constexpr bool carries = true;
 
     /// y, from a state of zeros.
@@ -58,14 +58,9 @@ struct Carrying {
         const Operand<const Resets> held(resets);
         evaluate_into(with(L::views(state), held.template batch<Axes - 1>(L::name, "resets")), x, y, workspace);
     }
-    /// What x of this shape becomes; nothing is computed.
-    template <std::size_t R>
-        requires(R >= Axes)
-    Shape<R> output_shape(const Shape<R>& x)
-    const { return shape_after(from_zeros(), x); }
-    std::vector<index_t> output_shape(const std::vector<index_t>& x) const { return shape_after(from_zeros(), x); }
 
 private:
+    friend OutputShape<Carrying, Axes>;
     using Resets = std::optional<Batch<const bool, Axes - 1>>;
 
     const L& self() const { return static_cast<const L&>(*this); }
@@ -80,6 +75,7 @@ private:
                 self().run(x, state, resets, y, workspace);
             });
     }
+    auto shaped() const { return from_zeros(); }
     auto from_zeros() const {
         return operation<T, Axes, Axes>(L::name, item(),
                                         [this](const Batch<const T, Axes>& x, const Batch<T, Axes>& y, Workspace& workspace) {

@@ -86,7 +86,7 @@ struct ConvTranspose : detail::Stateless<ConvTranspose<T, N>, T, N + 1> {
         ops::check_conv_parameters(name, options, parameters());
         ConvTranspose result = *this;
         result.options.use_bias = true;
-        detail::fold_affine(scale, shift, result.weight, result.bias);
+        detail::fold_affine(name, scale, shift, result.weight, result.bias);
         return result;
     }
 

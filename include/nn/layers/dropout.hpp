@@ -27,7 +27,7 @@ struct DropoutOptions {
 ///
 /// Errors  shape_error, std::invalid_argument (rate); the output is untouched.
 /// Source  Srivastava et al. 2014; the distribution of equinox.nn.Dropout, torch.nn.Dropout and blox.Dropout.
-struct Dropout {
+struct Dropout : detail::OutputShape<Dropout, 0> {
     DropoutOptions options;  ///< what it was built with
 
     static constexpr std::string_view name = "nn::Dropout";
@@ -53,13 +53,9 @@ struct Dropout {
     void forward_into(const X& x, Training<Engine> mode, Y&& y, Workspace& workspace) const {
         detail::evaluate_into(drop<element_of<X>>(*mode.engine), x, y, workspace);
     }
-    /// That of x.
-    template <std::size_t R>
-    Shape<R> output_shape(const Shape<R>& x) const {
-        return x;
-    }
 
 private:
+    friend detail::OutputShape<Dropout, 0>;
     void check_rate() const {
         require<std::invalid_argument>(options.rate >= 0 && options.rate <= 1, name, "rate ", options.rate, ", expected 0 … 1");
     }
@@ -77,6 +73,8 @@ private:
                 x, [](T v) { return v; }, y, name);
         });
     }
+
+    static auto shaped() { return copy<float>(); }
 
     template <class T, class Engine>
     auto drop(Engine& engine) const {

@@ -25,7 +25,7 @@ namespace nn::inline NN_ABI {
 /// Cost    one row copied per index; attend 2·B·V·D flop and scratch V·D elements.
 /// Source  equinox.nn.Embedding, torch.nn.Embedding, blox.Embed (with `attend`).
 template <std::floating_point T>
-struct Embed {
+struct Embed : detail::OutputShape<Embed<T>, 0, 1> {
     EmbedOptions options;  ///< what it was built with
     Tensor<T, 2> weight;   ///< (V, D), the table
 
@@ -42,7 +42,7 @@ struct Embed {
     /// A trained table, checked against the options.
     Embed(const EmbedOptions& options_, TrainedArray<T, 2> table)
         : options((ops::check_embed_options(name, options_), options_)), weight(std::move(table).take(name, "weight")) {
-        check_table(name);
+        ops::check_embed_table<T>(name, options, view_of(weight));
     }
 
     /// The rows that the indices name.
@@ -53,11 +53,6 @@ struct Embed {
     template <in_memory X, output_of<T, 1> Y>
         requires index_type<element_of<X>>
     void forward_into(const X& x, Y&& y, Workspace& workspace) const { detail::evaluate_into(lookup<element_of<X>>(), x, y, workspace); }
-    /// What indices of this shape become.
-    template <std::size_t R>
-    Shape<R + 1> output_shape(const Shape<R>& x) const {
-        return detail::shape_after(lookup<int>(), x);
-    }
 
     /// x · weightᵀ.
     template <tensor_of<T, 1> X>
@@ -73,24 +68,23 @@ struct Embed {
     static void members(auto& self, auto&& f) { f("weight", self.weight); }
 
 private:
+    friend detail::OutputShape<Embed, 0, 1>;
+
     static constexpr std::string_view who_attends = "nn::Embed::attend";
 
     Shape<2> shape() const { return {options.num_embeddings, options.embedding_size}; }
-    void check_table(std::string_view caller) const {
-        require(view_of(weight).shape == shape(), caller, "weight ", view_of(weight).shape, ", expected ", shape(),
-                " = (num_embeddings, embedding_size)");
-    }
 
+    auto shaped() const { return lookup<int>(); }
     template <index_type I>
     auto lookup() const {
         return detail::operation<I, 0, 1, T>(
             name,
             [this](const Batch<const I, 0>&) {
-                check_table(name);
+                ops::check_embed_table<T>(name, options, view_of(weight));
                 return Shape<1>{options.embedding_size};
             },
             [this](const Batch<const I, 0>& x, const Batch<T, 1>& y, Workspace&) {
-                check_table(name);
+                ops::check_embed_table<T>(name, options, view_of(weight));
                 ops::embed(options, x, view_of(weight), y, name);
             });
     }
@@ -98,11 +92,11 @@ private:
         return detail::operation<T, 1, 1>(
             who_attends,
             [this](const Batch<const T, 1>& x) {
-                check_table(who_attends);
+                ops::check_embed_table<T>(who_attends, options, view_of(weight));
                 return ops::linear_item(who_attends, x, extents_of(weight));
             },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
-                check_table(who_attends);
+                ops::check_embed_table<T>(who_attends, options, view_of(weight));
                 ops::linear<T>(x, view_of(weight), std::nullopt, y, workspace, who_attends);
             });
     }

@@ -86,7 +86,11 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     State initial_state(index_t batch) const { return zero_state(options, batch); }
 
     /// The form for inference, packed for this machine.
-    auto frozen(const FreezeOptions&) const { return FrozenRecurrent<BasicGRU, T, Axes>(*this); }
+    auto frozen(const FreezeOptions&) const {
+        ops::check_gru_options(name, options);  // they may have been assigned since
+        ops::check_gru_parameters(name, options, parameters());
+        return FrozenRecurrent<BasicGRU, T, Axes>(*this);
+    }
 
     /// Multiply-adds of the products of a call with x of this shape.
     template <std::size_t R>

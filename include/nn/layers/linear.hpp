@@ -74,7 +74,7 @@ struct Linear : detail::Stateless<Linear<T>, T, 1> {
         check_parameters();
         Linear result = *this;
         result.options.use_bias = true;
-        detail::fold_affine(scale, shift, result.weight, result.bias);
+        detail::fold_affine(name, scale, shift, result.weight, result.bias);
         return result;
     }
 

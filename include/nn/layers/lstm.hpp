@@ -83,7 +83,11 @@ struct BasicLSTM : detail::Carrying<BasicLSTM<T, Axes>, LSTMState<T>, T, Axes> {
     State initial_state(index_t batch) const { return zero_state(options, batch); }
 
     /// The form for inference, packed for this machine.
-    auto frozen(const FreezeOptions&) const { return FrozenRecurrent<BasicLSTM, T, Axes>(*this); }
+    auto frozen(const FreezeOptions&) const {
+        ops::check_lstm_options(name, options);  // they may have been assigned since
+        ops::check_lstm_parameters(name, options, parameters());
+        return FrozenRecurrent<BasicLSTM, T, Axes>(*this);
+    }
 
     /// Multiply-adds of the products of a call with x of this shape.
     template <std::size_t R>

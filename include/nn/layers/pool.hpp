@@ -39,7 +39,7 @@ private:
         return detail::operation<T, N + 1, N + 1>(
             Kind::name, [this](const Batch<const T, N + 1>& x) { return ops::pool_plan(Kind::name, options, x).item(); },
             [this](const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
-                ops::pool<Kind>(options, x, y, workspace);
+                ops::pool<Kind>(options, x, y, workspace, Kind::name);
             });
     }
 };

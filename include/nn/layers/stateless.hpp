@@ -4,7 +4,6 @@
 #include <concepts>     // std::floating_point, std::same_as
 #include <cstddef>      // std::size_t
 #include <type_traits>  // std::conditional_t, std::is_void_v
-#include <vector>       // std::vector
 
 #include <nn/layers/call.hpp>
 #include <nn/tensor.hpp>
@@ -19,7 +18,7 @@ concept element_for = std::same_as<E, T> ||(std::is_void_v<T>&& std::floating_po
 ///
 ///     operation<E>()    the `Operation` for elements of type E
 template <class L, class T, std::size_t I, std::size_t O = I>
-struct Stateless {
+struct Stateless : OutputShape<Stateless<L, T, I, O>, I, O> {
     static constexpr bool carries = false;
 
     /// y, a tensor with x's leading axes (an xarray for an x whose rank is known at run time only).
@@ -32,16 +31,11 @@ struct Stateless {
     void forward_into(const X& x, Y&& y, Workspace& workspace) const {
         evaluate_into(self().template operation<element_of<X>>(), x, y, workspace);
     }
-    /// What x of this shape becomes; nothing is computed.
-    template <std::size_t R>
-        requires(R >= I)
-    Shape<R - I + O> output_shape(const Shape<R>& x)
-    const { return shape_after(self().template operation<std::conditional_t<std::is_void_v<T>, float, T>>(), x); }
-    std::vector<index_t> output_shape(const std::vector<index_t>& x) const {
-        return shape_after(self().template operation<std::conditional_t<std::is_void_v<T>, float, T>>(), x);
-    }
 
 private:
+    friend OutputShape<Stateless, I, O>;
+
+    auto shaped() const { return self().template operation<std::conditional_t<std::is_void_v<T>, float, T>>(); }
     const L& self() const { return static_cast<const L&>(*this); }
 };
 

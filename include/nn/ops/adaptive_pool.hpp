@@ -63,7 +63,7 @@ Shape<N + 1> adaptive_pool_item(std::string_view who, const AdaptivePoolOptions<
 /// y = the maximum, minimum or mean of the cells of x under each of `output_size` windows.
 template <class Kind, class T, std::size_t N>
 void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace,
-                   std::string_view who) {
+                   std::string_view who = "nn::ops::adaptive_pool") {
     check_output(who, x, adaptive_pool_item(who, options, x), y);
     check_apart(who, "y", y, "x", x);
     if (y.empty()) {
@@ -90,7 +90,8 @@ void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N
 
 /// y (…, C) = the maximum, minimum or mean over all spatial axes of x, added in row-major order.
 template <class Kind, class T, std::size_t K>
-void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, const Batch<T, 1>& y, std::string_view who) {
+void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, const Batch<T, 1>& y,
+                 std::string_view who = "nn::ops::global_pool") {
     const auto from = x.channels_first(options.layout);
     check_output(who, x, Shape<1>{from.item()[0]}, y);
     check_apart(who, "y", y, "x", x);

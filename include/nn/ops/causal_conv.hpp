@@ -64,7 +64,7 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
     const Shape<3> expected{x.count(), options.in_channels, past};
     require(history.shape == expected, who, "state.history ", history.shape, ", expected ", expected,
             " = (batch, in_channels, dilation · (kernel_size - 1)); initial_state(", x.count(), ") makes it  [x ", x.shape(), "]");
-    require(history.strides == row_major(history.shape), who, "the state's arrays must be row-major");
+    require(same_strides(history.shape, history.strides, row_major(history.shape)), who, "the state's arrays must be row-major");
     check_apart(who, "y", y, "the state", Batch<T, 3>(history));
     check_apart(who, "x", x, "the state", Batch<T, 3>(history));
     if (y.empty()) {

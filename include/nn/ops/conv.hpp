@@ -75,7 +75,7 @@ void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
     const bool dilated = options.input_dilation != PerAxis<N>(1);
     const PaddingRule rule = options.padding.rule();
     require<std::invalid_argument>(!dilated || (rule != PaddingRule::same && rule != PaddingRule::same_lower), who,
-                                   "nn::same has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
+                                   rule == PaddingRule::same ? "nn::same" : "nn::same_lower", " has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
     require<std::invalid_argument>(!dilated || options.padding_mode == PaddingMode::zeros, who, "input_dilation ", options.input_dilation,
                                    " goes with PaddingMode::zeros only");
 }

@@ -25,8 +25,8 @@ enum class OutOfRange {
 
 /// Hyper-parameters of `Embed`.
 struct EmbedOptions {
-    index_t num_embeddings = 0;                   ///< V, each ≥ 1
-    index_t embedding_size = 0;                   ///< D
+    index_t num_embeddings = 0;                   ///< V, at least 1
+    index_t embedding_size = 0;                   ///< D, at least 1
     OutOfRange out_of_range = OutOfRange::error;  ///< what an index that has no row does
     Initialiser weight_init = init::normal(1);    ///< blox: init::normal(1 / √D)
 };
@@ -39,10 +39,18 @@ inline void check_embed_options(std::string_view who, const EmbedOptions& option
     require<std::invalid_argument>(options.embedding_size >= 1, who, "embedding_size ", options.embedding_size, ", expected at least 1");
 }
 
+/// Refuses a table that does not fit the options.
+template <class T>
+void check_embed_table(std::string_view who, const EmbedOptions& options, const View<const T, 2>& table) {
+    const Shape<2> expected{options.num_embeddings, options.embedding_size};
+    require(table.shape == expected, who, "weight ", table.shape, ", expected ", expected, " = (num_embeddings, embedding_size)");
+}
+
 /// y[…, :] = table[indices[…], :] for a table (V, D). Nothing is written unless every index is in range.
 template <index_type I, class T>
 void embed(const EmbedOptions& options, const Batch<const I, 0>& indices, const View<const T, 2>& table, const Batch<T, 1>& y,
            std::string_view who = "nn::ops::embed") {
+    check_embed_table(who, options, table);
     const index_t rows = table.shape[0];
     check_output(who, indices, Shape<1>{table.shape[1]}, y);
     check_apart(who, "y", y, "the table", Batch<const T, 2>(table));

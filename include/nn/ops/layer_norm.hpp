@@ -81,7 +81,7 @@ Shape<R> layer_norm_item(std::string_view who, const Options<R>& options, const 
 /// Normalises the R last axes of x: by mean and variance with `LayerNormOptions`, by the mean square with `RMSNormOptions`.
 template <template <std::size_t> class Options, class T, std::size_t R>
 void layer_norm(const Options<R>& options, const Batch<const T, R>& x, const LayerNormParameters<T, R>& parameters, const Batch<T, R>& y,
-                std::string_view who = Options<R>::who) {
+                std::string_view who = "nn::ops::layer_norm") {
     check_layer_norm_options(who, options);
     check_layer_norm_parameters(who, options, parameters);
     check_output(who, x, layer_norm_item(who, options, x), y);

@@ -104,7 +104,7 @@ PoolPlan<N> pool_plan(std::string_view who, const PoolOptions<N>& options, const
 /// y = the maximum, minimum or mean of the cells of x under each window, for items of either layout and any leading axes.
 template <class Kind, class T, std::size_t N>
 void pool(const PoolOptions<N>& options, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace,
-          std::string_view who = Kind::name) {
+          std::string_view who = "nn::ops::pool") {
     const PoolPlan<N> plan = pool_plan(who, options, x);
     check_output(who, x, plan.item(), y);
     check_apart(who, "y", y, "x", x);

@@ -82,7 +82,7 @@ void check_recurrent_state(std::string_view who, index_t hidden_size, const Batc
                 ") makes it  [x ", x.shape(), "]");
     }
     for (const View<T, 2>& array : state) {
-        require(array.strides == row_major(array.shape), who, "the state's arrays must be row-major");
+        require(same_strides(array.shape, array.strides, row_major(array.shape)), who, "the state's arrays must be row-major");
     }
     const Batch<T, 2> hidden(state[0]);
     if constexpr (Arrays == 1) {
