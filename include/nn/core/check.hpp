@@ -108,6 +108,12 @@ void check_all_apart(std::string_view who, const First& first, const Rest&... re
     }
 }
 
+/// Refuses an array that is there, or not there, against the option use_`name`.
+inline void check_given(std::string_view who, std::string_view name, bool given, bool expected) {
+    require(given || !expected, who, "no ", name, ", expected one: use_", name, " is true");
+    require(!given || expected, who, "a ", name, " came, expected none: use_", name, " is false");
+}
+
 /// Whether two arrays of this shape lie alike: along an axis of one element any stride does.
 inline bool same_strides(std::span<const index_t> shape, std::span<const index_t> a, std::span<const index_t> b) {
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {

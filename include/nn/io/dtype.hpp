@@ -20,7 +20,7 @@ struct Dtype {
     index_t bits;
 };
 
-/// In the order in which the reference implementation ranks them, which never puts a wider type before a narrower one.
+/// In the order in which the reference implementation ranks them, which of numbers never puts a wider type before a narrower one.
 inline constexpr std::array<Dtype, 22> dtypes{{
     {"BOOL", 8},    {"F4", 4},          {"F6_E2M3", 6},     {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8},
     {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16}, {"F16", 16}, {"BF16", 16},   {"I32", 32},

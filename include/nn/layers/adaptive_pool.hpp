@@ -63,7 +63,7 @@ using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 ///
 ///     x (…, C, L₁ … L_N)    y (…, C)
 ///
-/// Without a cell the answer is −∞, +∞ or 0. Added in row-major order of the cells by eight interleaved partial
+/// Without a cell the answer is −∞ or 0. Added in row-major order of the cells by eight interleaved partial
 /// sums of 512 cells together, whatever the layout.
 ///
 /// Errors  shape_error; the output is untouched.

@@ -5,6 +5,7 @@
 #include <optional>  // std::optional
 #include <utility>   // std::move
 
+#include <nn/core/check.hpp>
 #include <nn/core/freeze.hpp>
 #include <nn/core/initialiser.hpp>
 #include <nn/layers/affine.hpp>
@@ -97,8 +98,7 @@ private:
         const Shape<2> expected{options.out_features, options.in_features};
         require(view_of(weight).shape == expected, name, "weight ", view_of(weight).shape, ", expected ", expected,
                 " = (out_features, in_features)");
-        require(bias.has_value() == options.use_bias, name,
-                options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+        check_given(name, "bias", bias.has_value(), options.use_bias);
         ops::check_linear_parameters(name, view_of(weight), view_of(bias));
     }
 

@@ -32,8 +32,7 @@ template <class T, class Options>
 void check_channel_parameters(std::string_view who, const Options& options, index_t channels, std::string_view size_name,
                               const ChannelParameters<T>& parameters) {
     const auto check = [&](std::string_view name, const std::optional<View<const T, 1>>& array, bool expected) {
-        require(array.has_value() || !expected, who, "no ", name, ", expected one: use_", name, " is true");
-        require(!array.has_value() || expected, who, "a ", name, " came, expected none: use_", name, " is false");
+        check_given(who, name, array.has_value(), expected);
         if (array) {
             check_per_channel(who, name, *array, channels, size_name);
         }

@@ -102,8 +102,7 @@ void check_conv_parameters(std::string_view who, const Options<N>& options, cons
     const Shape<N + 2> expected = conv_weight_shape(options);
     require(parameters.weight.shape == expected, who, "weight ", parameters.weight.shape, ", expected ", expected,
             " = (out_channels, in_channels / groups, kernel_size)");
-    require(parameters.bias.has_value() == options.use_bias, who,
-            options.use_bias ? "no bias, expected one: use_bias is true" : "a bias came, expected none: use_bias is false");
+    check_given(who, "bias", parameters.bias.has_value(), options.use_bias);
     require(!parameters.bias || parameters.bias->shape[0] == options.out_channels, who, "bias ",
             parameters.bias ? parameters.bias->shape : Shape<1>{}, ", expected (", options.out_channels, ",) = (out_channels,)");
     require(!parameters.mask || parameters.mask->shape == expected, who, "weight_mask ",

@@ -61,8 +61,7 @@ void check_layer_norm_options(std::string_view who, const Options<R>& options) {
 template <template <std::size_t> class Options, class T, std::size_t R>
 void check_layer_norm_parameters(std::string_view who, const Options<R>& options, const LayerNormParameters<T, R>& parameters) {
     const auto check = [&](std::string_view name, const std::optional<View<const T, R>>& array, bool expected) {
-        require(array.has_value() || !expected, who, "no ", name, ", expected one: use_", name, " is true");
-        require(!array.has_value() || expected, who, "a ", name, " came, expected none: use_", name, " is false");
+        check_given(who, name, array.has_value(), expected);
         require(!array || array->shape == options.shape.values(), who, name, " ", array ? array->shape : Shape<R>{}, ", expected ",
                 options.shape.values(), " = shape");
     };
