@@ -7,9 +7,9 @@
 #define NN_VERSION_PATCH 0
 
 // Everything of nn lives in `nn::inline NN_ABI`, named after the version and after the compiler flags and macros below, which change the
-// code of an inline function most: nn::v0_1_0_avx2_fma. Two versions of nn, or two files compiled with other -m flags, can then be linked into one
-// program: the linker cannot pick the AVX2 copy of a function of nn for a file that was compiled without AVX2. What files share of other
-// libraries' inline functions is theirs.
+// code of an inline function most: nn::v0_1_0_avx2_fma. Two versions of nn, or two files compiled with other -m flags, can then be linked
+// into one program: the linker cannot pick the AVX2 copy of a function of nn for a file that was compiled without AVX2. What files share of
+// other libraries' inline functions is theirs.
 #if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512CD__)
 #define NN_ABI_ISA _avx512
 #elif defined(__AVX512F__)

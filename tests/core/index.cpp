@@ -38,7 +38,8 @@ TEST_CASE("saturating_subtract: stops at both ends and is exact between") {
     static_assert(saturating_subtract(0, least) == most && saturating_subtract(most, least) == most);
     static_assert(saturating_subtract(most - 1, -1) == most && saturating_subtract(most, -1) == most);
     static_assert(saturating_subtract(-1, least) == most && saturating_subtract(-1, most) == least);
-    static_assert(saturating_subtract(-2, most) == least && saturating_subtract(least, 1) == least && saturating_subtract(least, least) == 0);
+    static_assert(saturating_subtract(-2, most) == least && saturating_subtract(least, 1) == least);
+    static_assert(saturating_subtract(least, least) == 0);
     for (index_t a = -4; a <= 4; ++a) {
         for (index_t b = -4; b <= 4; ++b) {
             CHECK(saturating_subtract(a, b) == a - b);

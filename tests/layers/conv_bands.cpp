@@ -114,11 +114,9 @@ TEST_CASE("conv_bands: a first convolution that reads its padding keeps every bi
                                        .padding = {Pad(4, 3), Pad(1, 1)},
                                        .input_dilation = {spread, 1},
                                        .padding_mode = mode};
-            const Sequential net(
-                filled(random, Conv2d<double>(first, no_init)), relu6,
-                filled(random, Conv2d<double>({.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .padding = 1, .groups = hidden},
-                                              no_init)),
-                gelu, filled(random, Conv2d<double>({.in_channels = hidden, .out_channels = 3}, no_init)));
+            const ConvOptions<2> middle{.in_channels = hidden, .out_channels = hidden, .kernel_size = 3, .padding = 1, .groups = hidden};
+            const Sequential net(filled(random, Conv2d<double>(first, no_init)), relu6, filled(random, Conv2d<double>(middle, no_init)), gelu,
+                                 filled(random, Conv2d<double>({.in_channels = hidden, .out_channels = 3}, no_init)));
             const auto frozen = freeze(net, {.input_shape = {1, 3, 50, 50}});
             const auto x = random_tensor<double, 4>(random, {1, 3, 50, 50});
             CAPTURE(static_cast<int>(mode), spread);

@@ -377,7 +377,8 @@ TEST_CASE("layer_norm: ops::layer_norm checks its options itself") {
             [&] { nn::ops::layer_norm(options, nn::Batch<const float, 1>(y), {}, nn::Batch<float, 1>(y)); });
     };
     CHECK(said(LayerNormOptions<1>{}) == "nn::ops::layer_norm: shape (0,), expected at least 1 along every axis");
-    CHECK(said(RMSNormOptions<1>{.shape = 0, .use_weight = false}) == "nn::ops::layer_norm: shape (0,), expected at least 1 along every axis");
+    CHECK(said(RMSNormOptions<1>{.shape = 0, .use_weight = false}) ==
+          "nn::ops::layer_norm: shape (0,), expected at least 1 along every axis");
 }
 
 // ---- types ----

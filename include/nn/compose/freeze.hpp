@@ -365,10 +365,10 @@ auto freeze_one(const Bidirectional<Forward, Backward>& layer, const S& state, c
 ///     const auto frozen = nn::freeze(net, state);      y = frozen(x)
 ///
 /// A BatchNorm is folded into the convolution or linear layer before it, weights are packed for this machine, functions of one element are
-/// applied as results are stored, and Dropout behind a layer goes, within and across Sequential and ConvNormActivation, whose layers become one
-/// Sequential. What goes into 1 × 1 and depthwise convolutions has its channels side by side where the layer before can write it so: the
-/// bits are the same. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from it.
-/// Layers that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for
+/// applied as results are stored, and Dropout behind a layer goes, within and across Sequential and ConvNormActivation, whose layers become
+/// one Sequential. What goes into 1 × 1 and depthwise convolutions has its channels side by side where the layer before can write it so:
+/// the bits are the same. With `options.input_shape` every convolution keeps the form of its weight that suits the shapes that follow from
+/// it. Layers that carry their state still do: `frozen.initial_state(batch)` holds that state alone. A user's layer is asked for
 /// `frozen(options)` or `frozen(options, state)`, and is copied if it has neither.
 ///
 /// Errors  std::invalid_argument for layers that do not fit one another; those of the layers.

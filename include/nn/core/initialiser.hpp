@@ -25,7 +25,8 @@ struct Initialiser {
 
 namespace init {
 
-/// Variance scale / fan, of a fan that is not `none` and a distribution that draws from one. A truncated normal is cut at two standard deviations and widened to keep the variance, as in JAX.
+/// Variance scale / fan, of a fan that is not `none` and a distribution that draws from one. A truncated normal is cut at two standard
+/// deviations and widened to keep the variance, as in JAX.
 constexpr Initialiser variance_scaling(double scale, Initialiser::Fan fan, Initialiser::Distribution distribution) {
     return {distribution, fan, scale};
 }

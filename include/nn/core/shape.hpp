@@ -29,8 +29,8 @@ constexpr index_t element_count(std::span<const index_t> shape) {
     return empty ? 0 : count;
 }
 
-/// Refuses the shape of an array that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each. Strides are products of
-/// the other extents, so that these must fit even if one extent is 0.
+/// Refuses the shape of an array that no memory can hold: a negative extent, or 2⁶³ − 1 bytes and more of `element_size` each. Strides are
+/// products of the other extents, so that these must fit even if one extent is 0.
 inline void check_allocatable(std::string_view who, std::span<const index_t> shape, std::size_t element_size) {
     index_t count = 1;
     for (const index_t extent : shape) {

@@ -20,7 +20,7 @@ template <class T, std::size_t R>
 struct View {
     T* data = nullptr;   ///< the element at index 0 of every axis
     Shape<R> shape{};    ///< extents
-    Shape<R> strides{};  ///< elements from one index of an axis to the next
+    Shape<R> strides{};
 
     /// The same, to be read only.
     constexpr operator View<const T, R>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
@@ -41,7 +41,7 @@ struct View {
 /// Strides of a row-major array.
 template <std::size_t R>
 constexpr Shape<R> row_major(const Shape<R>& shape) {
-    Shape<R> strides{};  ///< elements from one index of an axis to the next
+    Shape<R> strides{};
     index_t stride = 1;
     for (std::size_t axis = R; axis-- > 0;) {
         strides[axis] = stride;

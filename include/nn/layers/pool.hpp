@@ -21,7 +21,8 @@ namespace nn::inline NN_ABI {
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
 /// Cost    B·C·ΠM·(s_N·ΠK/K_N + K_N) operations at most; scratch as kernels::pool says, whatever the extents of two axes.
 /// Order   a mean is summed in T column by column of its window, each from its first row to its last, then divided.
-/// Source  the numbers of blox's pools; equinox.nn.AvgPool with `count_padding`, and with more padding behind for `use_ceil`; torch.nn.MaxPool, AvgPool.
+/// Source  the numbers of blox's pools; equinox.nn.AvgPool with `count_padding`, and with more padding behind for `use_ceil`;
+///         torch.nn.MaxPool, AvgPool.
 template <std::size_t N, class Kind>
 struct Pool : detail::Stateless<Pool<N, Kind>, void, N + 1> {
     PoolOptions<N> options;  ///< what it was built with

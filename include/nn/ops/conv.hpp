@@ -75,7 +75,8 @@ void check_conv_options(std::string_view who, const ConvOptions<N>& options) {
     const bool dilated = options.input_dilation != PerAxis<N>(1);
     const PaddingRule rule = options.padding.rule();
     require<std::invalid_argument>(!dilated || (rule != PaddingRule::same && rule != PaddingRule::same_lower), who,
-                                   rule == PaddingRule::same ? "nn::same" : "nn::same_lower", " has no meaning for input_dilation ", options.input_dilation, "; give the pads as numbers");
+                                   rule == PaddingRule::same ? "nn::same" : "nn::same_lower", " has no meaning for input_dilation ",
+                                   options.input_dilation, "; give the pads as numbers");
     require<std::invalid_argument>(!dilated || options.padding_mode == PaddingMode::zeros, who, "input_dilation ", options.input_dilation,
                                    " goes with PaddingMode::zeros only");
 }
@@ -188,7 +189,7 @@ kernels::ChannelsLast channels_last(const Options& options) {
 /// How the taps of a convolution, or of a transposed one, are sorted in its weight.
 template <template <std::size_t> class Options, std::size_t N>
 kernels::TapClasses<N> tap_classes(const Options<N>& options) {
-    kernels::TapClasses<N> classes;  ///< how its taps are sorted
+    kernels::TapClasses<N> classes;
     for (std::size_t axis = 0; axis < N; ++axis) {
         index_t apart = 0;  // cells of x
         if constexpr (requires { options.input_dilation; }) {
