@@ -8,8 +8,8 @@ the seed where something is drawn. Most arrays are not drawn but counted (golden
     python3 -m venv venv && . venv/bin/activate
     pip install equinox==0.13.8 jax-blox==0.1.6 brainstate==0.5.4 keras==3.15.1 jax==0.10.2 numpy==2.4.6 safetensors==0.8.0 ml_dtypes==0.6.0
     pip install torch==2.15.0 onnx==1.23.2 onnxruntime==1.31.1
-    pip install silero-vad==6.2.3                                                                   # vad alone wants it
-    python3.13 -m venv noxton && noxton/bin/pip install noxton==0.1.4 equinox==0.13.8 jax==0.12.0.1 # what differential installs too
+    pip install --no-deps silero-vad==6.2.3                                             # for vad, which wants no sound library
+    python3.13 -m venv noxton && noxton/bin/pip install noxton==0.1.4 equinox==0.13.8 jax==0.12.0.1  # as differential does
 """
 
 import argparse
