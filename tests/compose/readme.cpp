@@ -152,54 +152,6 @@ TEST_CASE("readme: a frozen network, and threads") {
     CHECK(shown("threads"));
 }
 
-TEST_CASE("readme: every row on other libraries' weights is a test that uses what the row says, and every such test is a row") {
-    const std::string tests = text_of(std::string(NN_TESTS) + "/io/convert.cpp");
-    const std::string begin = "| layer | options | conversion |\n|---|---|---|\n";
-    std::size_t at = readme.find(begin);
-    REQUIRE(at != std::string::npos);
-    std::size_t rows = 0;
-    std::size_t options = 0;
-    for (at += begin.size(); readme[at] == '|'; ++rows) {
-        const std::string row = readme.substr(at, readme.find('\n', at) - at);
-        at += row.size() + 1;
-        const std::string name = row.substr(2, row.find(" |", 2) - 2);
-        const std::size_t start = tests.find("TEST_CASE(\"convert: " + name + "\")");
-        CAPTURE(name);
-        REQUIRE(start != std::string::npos);
-        const std::string test = tests.substr(start, tests.find("\n}\n", start) - start);
-        // The conversions named in the last cell.
-        const std::size_t cell = row.rfind('|', row.size() - 2);
-        for (std::size_t from = row.find('`', cell); from != std::string::npos; from = row.find('`', row.find('`', from + 1) + 1)) {
-            const std::string conversion = row.substr(from + 1, row.find_first_of("(`", from + 1) - from - 1);
-            CAPTURE(conversion);
-            CHECK(test.find("nn::" + conversion) != std::string::npos);
-        }
-        // The options named in the cell before it, which a test may share with others.
-        std::string set = test;
-        for (const std::string shared : {"grouped_last", "dilated_last", "two_by_three"}) {
-            if (test.find(shared) != std::string::npos) {
-                const std::size_t definition = tests.find(shared + "{");
-                REQUIRE(definition != std::string::npos);
-                set += tests.substr(definition, tests.find("};", definition) - definition);
-            }
-        }
-        for (std::size_t equals = row.find(" = "); equals < cell; equals = row.find(" = ", equals + 1)) {
-            const std::string option = row.substr(row.rfind('`', equals) + 1, equals - row.rfind('`', equals) - 1);
-            CAPTURE(option);
-            CHECK(set.find("." + option + " = ") != std::string::npos);
-            ++options;
-        }
-    }
-    std::size_t cases = 0;
-    for (std::size_t from = tests.find("TEST_CASE(\"convert: "); from != std::string::npos;
-         from = tests.find("TEST_CASE(\"convert: ", from + 1)) {
-        ++cases;
-    }
-    CHECK(rows == cases);
-    CHECK(rows > 30);
-    CHECK(options > 30);
-}
-
 TEST_CASE("readme: a layer of one's own is visited") {
     const Scale layer{.inner = nn::Linear<float>({.in_features = 4, .out_features = 3}, nn::no_init)};
     CHECK(nn::parameter_count(layer) == 16);

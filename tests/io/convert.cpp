@@ -3,11 +3,11 @@
 // (convert_*_expected.txt, by tests/reference/generate.py). Everything is in double. A test bears the name of its row.
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <optional>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -138,6 +138,12 @@ NamedArrays torch_recurrent(Arrays& fill, nn::index_t gates, int layers, bool bo
     return arrays;
 }
 
+/// What a layer says whose x and y are (T, B, D).
+Tensor<double, 3> time_first(const auto& layer, const Tensor<double, 3>& x) {
+    const Tensor<double, 3> y = layer(xt::transpose(x, {1, 0, 2}));
+    return xt::transpose(y, {1, 0, 2});
+}
+
 template <class L, class Options, class Convert>
 void check_torch_stacks(const std::string& name, nn::index_t gates, const Convert& convert) {
     const auto layer = [](nn::index_t inputs, bool bias = true) {
@@ -178,6 +184,41 @@ void check_dropout(const std::string& library, const nn::DropoutOptions& options
     said.end();
 }
 
+/// Every function but those that the library has not, with its defaults; those of gelu and leaky_relu are not the same everywhere.
+/// Returns the numbers that they are asked of.
+T1 check_activations(const std::string& library, const auto& gelu, const nn::LeakyRelu& leaky_relu,
+                     const std::set<std::string>& absent = {}) {
+    Arrays fill;
+    const T1 x = 14 * fill(11);
+    const auto rows = fill(2, 3, 4);
+    const auto of = [&](const std::string& name, const auto& function, const auto& argument) {
+        if (!absent.contains(name)) {
+            CAPTURE(name);
+            check(library, name, function(argument));
+        }
+    };
+    of("relu", nn::relu, x);
+    of("relu6", nn::relu6, x);
+    of("leaky_relu", leaky_relu, x);
+    of("elu", nn::elu, x);
+    of("selu", nn::selu, x);
+    of("gelu", gelu, x);
+    of("gelu_tanh", nn::gelu_tanh, x);
+    of("sigmoid", nn::sigmoid, x);
+    of("log_sigmoid", nn::log_sigmoid, x);
+    of("hard_sigmoid", nn::hard_sigmoid, x);
+    of("tanh", nn::tanh, x);
+    of("hard_tanh", nn::hard_tanh, x);
+    of("silu", nn::silu, x);
+    of("hard_silu", nn::hard_silu, x);
+    of("softplus", nn::softplus, x);
+    of("softsign", nn::softsign, x);
+    of("mish", nn::mish, x);
+    of("softmax", nn::softmax, rows);
+    of("log_softmax", nn::log_softmax, rows);
+    return x;
+}
+
 /// A brainstate mask of any shape, spread to that of a kernel.
 Tensor<double, 4> spread(const auto& mask, const std::array<std::size_t, 4>& kernel) { return xt::broadcast(mask, kernel); }
 
@@ -196,7 +237,7 @@ const nn::ConvOptions<2> dilated_last{.in_channels = 4,
                                       .input_dilation = {2, 3},
                                       .layout = Layout::channels_last};
 const nn::AdaptivePoolOptions<2> two_by_three{.output_size = {2, 3}};
-const Tensor<int, 1> indices{0, 4, 2, 2};
+const Tensor<int, 1> beyond{0, 4, -3, 7, -9};  // of a table of five: the last three are out of range
 
 }  // namespace
 
@@ -234,6 +275,13 @@ TEST_CASE("convert: PyTorch ConvTranspose") {
     const nn::ConvTranspose1d<double> up({.in_channels = 3, .out_channels = 2, .kernel_size = 4, .stride = 2, .padding = 1}, kernel,
                                          other(2));
     check("torch", "ConvTranspose1d", up(other(2, 3, 5)));
+
+    Arrays beyond_stride;  // output_padding 2
+    const auto taps = nn::from_torch_transposed(beyond_stride(3, 2, 3));
+    const nn::ConvTranspose1d<double> longer(
+        {.in_channels = 3, .out_channels = 2, .kernel_size = 3, .stride = 2, .padding = {{1, 1 - 2}}, .dilation = 3}, taps,
+        beyond_stride(2));
+    check("torch", "ConvTranspose1d_beyond", longer(beyond_stride(2, 3, 5)));
 }
 
 TEST_CASE("convert: PyTorch Linear") {
@@ -266,22 +314,28 @@ TEST_CASE("convert: PyTorch LayerNorm, GroupNorm") {
 }
 
 TEST_CASE("convert: PyTorch RMSNorm") {
-    // No golden line, by its formula: x / √(mean x² + eps) · weight with the eps that torch takes for None. x is so small that eps counts.
     const double eps = std::numeric_limits<double>::epsilon();
     Arrays fill;
     const auto norm = with_affine(nn::RMSNorm<double>({.shape = 3, .eps = eps}), fill, 3);
-    const T1 y = norm(T1{3e-8, -1e-8, 2e-8});
-    const double rms = std::sqrt((9e-16 + 1e-16 + 4e-16) / 3 + eps);
-    CHECK(nn::test::close(y, {3e-8 / rms * -0.5, -1e-8 / rms * 0.2, 2e-8 / rms * -0.2}, 1e-11));
+    const Tensor<double, 2> x = 1e-7 * fill(2, 3);  // so small that eps counts
+    check("torch", "RMSNorm", norm(x));
 }
 
 TEST_CASE("convert: PyTorch LocalResponseNorm") {
-    const nn::LocalResponseNorm<double, 2> norm({.size = 3, .alpha = 0.5, .beta = 0.6, .k = 1.5, .average = true});
-    check("torch", "LocalResponseNorm", norm(Arrays()(2, 5, 3, 2)));
+    const auto x = Arrays()(2, 5, 3, 2);
+    nn::LocalResponseNormOptions options{.size = 3, .alpha = 0.5, .beta = 0.6, .k = 1, .average = true};
+    check("torch", "LocalResponseNorm", nn::LocalResponseNorm<double, 2>(options)(x));
+    options.k = 1.5;
+    check("torch", "LocalResponseNorm_k", nn::LocalResponseNorm<double, 2>(options)(x));
 }
 
 TEST_CASE("convert: PyTorch LSTM, LSTMCell") {
     check_torch_stacks<nn::LSTM<double>, nn::LSTMOptions>("LSTM", 4, nn::lstm_from_torch);
+
+    Arrays other;
+    const NamedArrays named = nn::lstm_from_torch(torch_recurrent(other, 4, 1, false));
+    const auto lstm = with(nn::LSTM<double>({.input_size = 3, .hidden_size = 2}, nn::no_init), named);
+    check("torch", "LSTM_time_first", time_first(lstm, other(4, 2, 3)));
 
     Arrays fill;
     const auto weight_ih = fill(8, 3);
@@ -294,6 +348,11 @@ TEST_CASE("convert: PyTorch LSTM, LSTMCell") {
 
 TEST_CASE("convert: PyTorch GRU, GRUCell") {
     check_torch_stacks<nn::GRU<double>, nn::GRUOptions>("GRU", 3, nn::gru_from_torch);
+
+    Arrays other;
+    const NamedArrays named = nn::gru_from_torch(torch_recurrent(other, 3, 1, false));
+    const auto gru = with(nn::GRU<double>({.input_size = 3, .hidden_size = 2}, nn::no_init), named);
+    check("torch", "GRU_time_first", time_first(gru, other(4, 2, 3)));
 
     Arrays fill;
     NamedArrays arrays{{"weight_ih", fill(6, 3)}};
@@ -313,6 +372,10 @@ TEST_CASE("convert: PyTorch MaxPool, AvgPool") {
 TEST_CASE("convert: PyTorch AdaptiveMaxPool, AdaptiveAvgPool") { check_adaptive_pools("torch", two_by_three); }
 
 TEST_CASE("convert: PyTorch Dropout") { check_dropout("torch", {.rate = 0.25}); }
+
+TEST_CASE("convert: PyTorch activations, softmax") { (void)check_activations("torch", nn::gelu, nn::leaky_relu); }
+
+TEST_CASE("convert: JAX activations, softmax") { (void)check_activations("jax", nn::gelu_tanh, nn::leaky_relu); }
 
 TEST_CASE("convert: Equinox Conv, ConvTranspose") {
     Arrays fill;
@@ -341,7 +404,8 @@ TEST_CASE("convert: Equinox Linear, Embedding") {
     const auto weight = fill(4, 3);
     const nn::Linear<double> linear({.in_features = 3, .out_features = 4}, weight, fill(4));
     check("equinox", "Linear", linear(fill(2, 3)));
-    check("equinox", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3, .out_of_range = nn::OutOfRange::jax}, Arrays()(5, 3));
+    check("equinox", "Embedding", embed(beyond));
 }
 
 TEST_CASE("convert: Equinox LSTMCell, GRUCell") {
@@ -414,6 +478,10 @@ TEST_CASE("convert: Equinox MaxPool, AvgPool") {
     const auto x = Arrays()(2, 2, 6, 5);
     check("equinox", "AvgPool2d", nn::AvgPool2d({.window = 3, .stride = 2, .padding = 1, .count_padding = true})(x));
     check("equinox", "MaxPool2d", nn::MaxPool2d({.window = 3, .stride = 1})(x));
+    // Along the first axis 6 + 1 + 1 - 3 is odd.
+    const nn::PoolOptions<2> use_ceil{.window = 3, .stride = 2, .padding = {{1, 1 + 2}, {1, 1}}, .count_padding = true};
+    check("equinox", "AvgPool2d_use_ceil", nn::AvgPool2d(use_ceil)(x));
+    check("equinox", "MaxPool2d_use_ceil", nn::MaxPool2d(use_ceil)(x));
 }
 
 TEST_CASE("convert: Equinox AdaptiveMaxPool, AdaptiveAvgPool") {
@@ -463,20 +531,31 @@ TEST_CASE("convert: noxton LocalResponseNormalization") {
 }
 
 TEST_CASE("convert: noxton CausalConv1d") {
-    for (const bool channel_mixing : {false, true}) {
+    const auto check_conv = [](const std::string& name, const nn::CausalConv1dOptions& options) {
         Arrays fill;
-        const auto weight = fill(3, channel_mixing ? 3 : 1, 4);
-        const nn::CausalConv1d<double> conv({.in_channels = 3, .out_channels = 3, .kernel_size = 4, .groups = channel_mixing ? 1 : 3},
-                                            weight, nn::flattened(fill(3, 1)));
+        const auto weight = fill(3, 3 / options.groups, 4);
+        const nn::CausalConv1d<double> conv(options, weight, nn::flattened(fill(3, 1)));
         const auto x = fill(6, 3);
         const auto conv_state = fill(3, 3);
         auto state = conv.initial_state(1);
         xt::view(state.history, 0) = xt::transpose(conv_state);
-        Said said("noxton", channel_mixing ? "CausalConv1d_channel_mixing" : "CausalConv1d");
+        Said said("noxton", name);
         said.check(conv(x));
         said.check(conv(x, state));
         said.end();
-    }
+        if (options.groups == 3) {
+            const auto step_state = fill(4, 3);
+            const Tensor<double, 2> last = xt::view(step_state, xt::range(1, 4));
+            xt::view(state.history, 0) = xt::transpose(last);
+            Said step("noxton", name + "_step");
+            step.check(conv(Tensor<double, 2>(xt::view(x, xt::range(0, 1))), state));
+            const Tensor<double, 2> history = xt::view(state.history, 0);
+            step.check(Tensor<double, 2>(xt::transpose(history)));
+            step.end();
+        }
+    };
+    check_conv("CausalConv1d", {.in_channels = 3, .out_channels = 3, .kernel_size = 4, .groups = 3});
+    check_conv("CausalConv1d_channel_mixing", {.in_channels = 3, .out_channels = 3, .kernel_size = 4, .groups = 1});
 }
 
 TEST_CASE("convert: blox Conv") {
@@ -526,9 +605,9 @@ TEST_CASE("convert: blox Linear") {
 
 TEST_CASE("convert: blox Embed") {
     Arrays fill;
-    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3}, fill(5, 3));
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3, .out_of_range = nn::OutOfRange::jax}, fill(5, 3));
     Said said("blox", "Embed");
-    said.check(embed(indices));
+    said.check(embed(beyond));
     said.check(embed.attend(fill(2, 3)));
     said.end();
 }
@@ -656,7 +735,8 @@ TEST_CASE("convert: brainstate Linear") {
 }
 
 TEST_CASE("convert: brainstate Embedding") {
-    check("brainstate", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3, .out_of_range = nn::OutOfRange::jax}, Arrays()(5, 3));
+    check("brainstate", "Embedding", embed(beyond));
 }
 
 TEST_CASE("convert: brainstate LSTMCell") {
@@ -704,8 +784,8 @@ TEST_CASE("convert: brainstate LayerNorm, RMSNorm") {
 TEST_CASE("convert: brainstate GroupNorm") {
     Arrays fill;
     const auto norm =
-        with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4, .eps = 1e-6, .layout = Layout::channels_last}), fill, 4);
-    check("brainstate", "GroupNorm", norm(fill(2, 3, 4)));
+        with_affine(nn::GroupNorm<double, 1>({.groups = 32, .channels = 64, .eps = 1e-6, .layout = Layout::channels_last}), fill, 64);
+    check("brainstate", "GroupNorm", norm(fill(1, 2, 64)));
 }
 
 TEST_CASE("convert: brainstate MaxPool, AvgPool") {
@@ -725,6 +805,11 @@ TEST_CASE("convert: brainstate AdaptiveMaxPool, AdaptiveAvgPool") {
 TEST_CASE("convert: brainstate Dropout") {
     const double prob = 0.75;
     check_dropout("brainstate", {.rate = 1 - prob});
+}
+
+TEST_CASE("convert: brainstate activations, softmax") {
+    const T1 x = check_activations("brainstate", nn::gelu_tanh, nn::leaky_relu);
+    check("brainstate", "gelu_of_layers", nn::gelu(x));
 }
 
 TEST_CASE("convert: Keras Conv") {
@@ -802,14 +887,15 @@ TEST_CASE("convert: Keras ConvTranspose") {
 }
 
 TEST_CASE("convert: Keras Embedding") {
-    check("keras", "Embedding", nn::Embed<double>({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3))(indices));
+    const nn::Embed<double> embed({.num_embeddings = 5, .embedding_size = 3}, Arrays()(5, 3));
+    check("keras", "Embedding", embed(Tensor<int, 1>{0, 4, 2, 2}));
 }
 
 TEST_CASE("convert: Keras GroupNormalization") {
     Arrays fill;
     const auto norm =
-        with_affine(nn::GroupNorm<double, 1>({.groups = 2, .channels = 4, .eps = 1e-3, .layout = Layout::channels_last}), fill, 4);
-    check("keras", "GroupNormalization", norm(fill(2, 3, 4)));
+        with_affine(nn::GroupNorm<double, 1>({.groups = 32, .channels = 64, .eps = 1e-3, .layout = Layout::channels_last}), fill, 64);
+    check("keras", "GroupNormalization", norm(fill(1, 2, 64)));
 }
 
 TEST_CASE("convert: Keras RMSNormalization") {
@@ -833,6 +919,11 @@ TEST_CASE("convert: Keras AdaptiveMaxPooling, AdaptiveAveragePooling") {
 }
 
 TEST_CASE("convert: Keras Dropout") { check_dropout("keras", {.rate = 0.25}); }
+
+TEST_CASE("convert: Keras activations, softmax") {
+    const T1 x = check_activations("keras", nn::gelu, nn::LeakyRelu{{.negative_slope = 0.2}});
+    check("keras", "leaky_relu_of_layers", nn::LeakyRelu{{.negative_slope = 0.3}}(x));
+}
 
 TEST_CASE("convert: ONNX Conv") {
     Arrays fill;
@@ -914,13 +1005,14 @@ TEST_CASE("convert: ONNX LSTM") {
     const auto r = fill(1, 8, 2);
     const auto arrays = nn::lstm_from_onnx(w, r, fill(1, 16));
     const nn::LSTM<double> lstm({.input_size = 3, .hidden_size = 2}, arrays.weight_ih, arrays.weight_hh, arrays.bias);
-    check("onnx", "LSTM", lstm(fill(2, 4, 3)));
+    check("onnx", "LSTM", time_first(lstm, fill(4, 2, 3)));
 
     Arrays both;
     NamedArrays named{{"W", both(2, 8, 3)}};
     named["R"] = both(2, 8, 2);
     named["B"] = both(2, 16);
-    check("onnx", "LSTM_bidirectional", with(nn::Bidirectional(layer(), layer()), nn::lstm_from_onnx(named))(both(2, 4, 3)));
+    const auto bidirectional = with(nn::Bidirectional(layer(), layer()), nn::lstm_from_onnx(named));
+    check("onnx", "LSTM_bidirectional", time_first(bidirectional, both(4, 2, 3)));
 }
 
 TEST_CASE("convert: ONNX GRU") {
@@ -932,18 +1024,19 @@ TEST_CASE("convert: ONNX GRU") {
         return named;
     };
     Arrays fill;
-    check("onnx", "GRU", with(layer(nn::GRUReset::before), nn::gru_from_onnx(arrays(fill, 1)))(fill(2, 4, 3)));
+    const auto before = with(layer(nn::GRUReset::before), nn::gru_from_onnx(arrays(fill, 1)));
+    check("onnx", "GRU", time_first(before, fill(4, 2, 3)));
     Arrays both;
-    check("onnx", "GRU_bidirectional",
-          with(nn::Bidirectional(layer(nn::GRUReset::before), layer(nn::GRUReset::before)),
-               nn::gru_from_onnx(arrays(both, 2)))(both(2, 4, 3)));
+    const auto bidirectional =
+        with(nn::Bidirectional(layer(nn::GRUReset::before), layer(nn::GRUReset::before)), nn::gru_from_onnx(arrays(both, 2)));
+    check("onnx", "GRU_bidirectional", time_first(bidirectional, both(4, 2, 3)));
     Arrays linear;
     const auto w = linear(1, 6, 3);
     const auto r = linear(1, 6, 2);
     const auto of = nn::gru_from_onnx_linear_before_reset(w, r, linear(1, 12));
     const nn::GRU<double> gru({.input_size = 3, .hidden_size = 2, .reset = nn::GRUReset::after}, of.weight_ih, of.weight_hh, of.bias,
                               of.bias_n);
-    check("onnx", "GRU_linear_before_reset", gru(linear(2, 4, 3)));
+    check("onnx", "GRU_linear_before_reset", time_first(gru, linear(4, 2, 3)));
 }
 
 TEST_CASE("convert: ONNX MaxPool, AveragePool") {
@@ -961,3 +1054,8 @@ TEST_CASE("convert: ONNX DepthToSpace, mode CRD") {
 }
 
 TEST_CASE("convert: ONNX Dropout") { check_dropout("onnx", {.rate = 0.25}); }
+
+TEST_CASE("convert: ONNX activations, Softmax") {
+    const T1 x = check_activations("onnx", nn::gelu, nn::leaky_relu, {"relu6", "log_sigmoid", "hard_sigmoid", "hard_tanh", "silu"});
+    check("onnx", "hard_sigmoid", nn::hard_sigmoid(1.2 * x));
+}

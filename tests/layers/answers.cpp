@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What other libraries answer to the same configurations, in their own layouts, and nn in its: answers_*_expected.txt, by
 // tests/reference/generate.py. A line is a request of support/answers.hpp, a bar, and name and numbers of each array of the answer. Each is
-// asked of the layer, of its frozen form, and of the layer with elements that lie apart.
+// asked of the layer, and where support/answers.hpp has them, of its frozen form and of the layer with elements that lie apart.
 
 #include "support/answers.hpp"
 
@@ -45,6 +45,19 @@ private:
     int q_ = 0;
 };
 
+/// Whether a request has an answer in this form that is not that of the layer called.
+bool has_form(const Request& request, const std::string& form) {
+    const bool with_statistics = request.layer == "conv_norm_activation" && request.word("norm") == "batch";
+    if (form == "called") {
+        return true;
+    }
+    if (request.layer == "batch_norm" || request.layer == "causal_conv") {
+        return false;
+    }
+    return form == "frozen" ? !(with_statistics && request.flag("training", false))
+                            : !with_statistics && request.layer != "lstm" && request.layer != "gru";
+}
+
 /// Checks every line of a library's file; they are of these layers.
 void check_library(const std::string& library, std::size_t count, const std::set<std::string>& layers) {
     const std::string form = GENERATE("called", "frozen", "apart");
@@ -58,6 +71,9 @@ void check_library(const std::string& library, std::size_t count, const std::set
         CAPTURE(configuration);
         const Request request(configuration, Fill());
         seen.insert(request.layer);
+        if (!has_form(request, form)) {
+            continue;
+        }
         Answer<double> answer;
         nn::test::answer_request(request, answer);
         GoldenLine line(text.substr(bar + 2));

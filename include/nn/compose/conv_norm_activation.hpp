@@ -55,7 +55,7 @@ struct BlockBase<Norm> {
 /// block(x, state, nn::training()) to train; otherwise block(x).
 ///
 /// Errors  those of the layers; output and state are untouched.
-/// Source  the numbers of noxton.ConvNormActivation and torchvision.ops.Conv2dNormActivation.
+/// Source  the numbers of noxton.ConvNormActivation.
 template <class Conv, class Norm, class Activation>
 struct ConvNormActivation : detail::BlockBase<Norm>, detail::Chain<ConvNormActivation<Conv, Norm, Activation>> {
     Conv conv;              ///< the convolution

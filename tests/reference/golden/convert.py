@@ -10,6 +10,23 @@ import numpy as np
 
 from .text import Fill, row
 
+ROWS = [0, 4, -3, 7, -9]  # of a table of five: the last three are out of range
+ACTIVATIONS = """relu relu6 leaky_relu elu selu gelu sigmoid log_sigmoid hard_sigmoid tanh hard_tanh silu hard_silu softplus softsign mish
+softmax log_softmax""".split()  # as nn calls them
+
+
+def activations(functions, array=np.asarray):
+    """What each function says with its library's defaults, of 11 numbers from -7 to 7 or, a softmax, of rows."""
+    fill = Fill()
+    x, rows = array(14 * fill(11)), array(fill((2, 3, 4)))
+    for name, function in functions.items():
+        row(name, function(rows if "softmax" in name else x))
+
+
+def named(module):
+    """The module's functions that are called as nn's."""
+    return {name: getattr(module, name) for name in ACTIVATIONS if hasattr(module, name)}
+
 
 def dropout(name, drop, infer):
     """What `drop` keeps, in the end all of x, and inference. drop(x, n) is the n-th draw."""
@@ -42,6 +59,7 @@ def convert_torch():
     infer("Conv2d_reflect", torch.nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), 2, 2, 5, 4)
     infer("ConvTranspose2d", torch.nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), 2, dilation=(2, 1)), 2, 4, 4, 3)
     infer("ConvTranspose1d", torch.nn.ConvTranspose1d(3, 2, 4, 2, 1), 2, 3, 5)
+    infer("ConvTranspose1d_beyond", torch.nn.ConvTranspose1d(3, 2, 3, 2, 1, output_padding=2, dilation=3), 2, 3, 5)
     infer("Linear", torch.nn.Linear(3, 4), 2, 3)
     infer("LayerNorm", torch.nn.LayerNorm((3, 4)), 2, 3, 4)
     infer("GroupNorm", torch.nn.GroupNorm(2, 4), 2, 4, 3)
@@ -49,7 +67,11 @@ def convert_torch():
     infer("AvgPool2d", torch.nn.AvgPool2d(3, 2, 1), 2, 2, 6, 5)
     infer("AdaptiveMaxPool2d", torch.nn.AdaptiveMaxPool2d((2, 3)), 2, 2, 5, 4)
     infer("AdaptiveAvgPool2d", torch.nn.AdaptiveAvgPool2d((2, 3)), 2, 2, 5, 4)
-    infer("LocalResponseNorm", torch.nn.LocalResponseNorm(3, 0.5, 0.6, 1.5), 2, 5, 3, 2)
+    infer("LocalResponseNorm", torch.nn.LocalResponseNorm(3, 0.5, 0.6), 2, 5, 3, 2)
+    infer("LocalResponseNorm_k", torch.nn.LocalResponseNorm(3, 0.5, 0.6, 1.5), 2, 5, 3, 2)
+    fill = Fill()
+    norm = filled(torch.nn.RMSNorm(3), fill)
+    row("RMSNorm", norm(torch.from_numpy(1e-7 * fill((2, 3)))).detach())  # so small that eps counts
 
     fill = Fill()
     norm = torch.nn.BatchNorm2d(3)
@@ -75,12 +97,20 @@ def convert_torch():
             for both in (False, True):
                 name = cell.__name__ + ("_stack" if layers > 1 else "") + ("_bidirectional" if both else "")
                 recurrent(name, cell(3, 2, layers, batch_first=True, bidirectional=both), 2, 4, 3)
+    recurrent("LSTM_time_first", torch.nn.LSTM(3, 2), 4, 2, 3)
+    recurrent("GRU_time_first", torch.nn.GRU(3, 2), 4, 2, 3)
     recurrent("LSTM_no_bias", torch.nn.LSTM(3, 2, bias=False, batch_first=True), 2, 4, 3)
     recurrent("GRU_no_bias", torch.nn.GRU(3, 2, bias=False, batch_first=True), 2, 4, 3)
     recurrent("LSTMCell", torch.nn.LSTMCell(3, 2), 4, 3)
     fill = Fill()
     cell = filled(torch.nn.GRUCell(3, 2), fill)
     row("GRUCell", cell(torch.from_numpy(fill((4, 3)))).detach())
+
+    f = torch.nn.functional
+    others = {"log_sigmoid": f.logsigmoid, "hard_sigmoid": f.hardsigmoid, "hard_tanh": f.hardtanh, "hard_silu": f.hardswish}
+    over_rows = {"softmax": torch.nn.Softmax(-1), "log_softmax": torch.nn.LogSoftmax(-1)}
+    tanh = {"gelu_tanh": lambda x: f.gelu(x, approximate="tanh")}
+    activations(named(f) | others | over_rows | tanh, torch.from_numpy)
 
 
 def network(seed):
@@ -125,6 +155,13 @@ def torch_answer(seed):
     return save({"x": x, "y": y})
 
 
+def convert_jax():
+    """The functions that Equinox, noxton and blox are used with."""
+    import jax
+
+    activations(named(jax.nn) | {"softsign": jax.nn.soft_sign, "tanh": jax.numpy.tanh, "gelu_tanh": jax.nn.gelu})
+
+
 def convert_equinox():
     import jax
     import jax.numpy as jnp
@@ -151,6 +188,8 @@ def convert_equinox():
     infer("GroupNorm", eqx.nn.GroupNorm(2, 4), both, 2, 4, 3)
     infer("AvgPool2d", eqx.nn.AvgPool2d(3, 2, 1), (), 2, 2, 6, 5)
     infer("MaxPool2d", eqx.nn.MaxPool2d(3), (), 2, 2, 6, 5)
+    infer("AvgPool2d_use_ceil", eqx.nn.AvgPool2d(3, 2, 1, True), (), 2, 2, 6, 5)
+    infer("MaxPool2d_use_ceil", eqx.nn.MaxPool2d(3, 2, 1, True), (), 2, 2, 6, 5)
     infer("AdaptiveMaxPool2d", eqx.nn.AdaptiveMaxPool2d((2, 3)), (), 2, 2, 5, 4)
     infer("AdaptiveAvgPool2d", eqx.nn.AdaptiveAvgPool2d((2, 3)), (), 2, 2, 5, 4)
     drop = eqx.nn.Dropout(0.25)
@@ -158,7 +197,7 @@ def convert_equinox():
 
     fill = Fill()
     embedding = filled(eqx.nn.Embedding(5, 3, key=key), fill, ("weight",))
-    row("Embedding", jax.vmap(embedding)(jnp.asarray([0, 4, 2, 2])))
+    row("Embedding", jax.vmap(embedding)(jnp.asarray(ROWS)))
 
     fill = Fill()
     norm, state = eqx.nn.make_with_state(eqx.nn.BatchNorm)(3, "batch", mode="ema")
@@ -239,7 +278,7 @@ def convert_blox():
 
     look_up = lambda layer, params, x: layer(params, jnp.zeros((1,), int))
     layer, params, x = made(lambda g, r: bx.Embed(g, 5, 3, r), ("embedding",), (2, 3), look_up)
-    row("Embed", layer(params, jnp.asarray([0, 4, 2, 2]))[0], layer.attend(params, x)[0])
+    row("Embed", layer(params, jnp.asarray(ROWS))[0], layer.attend(params, x)[0])
 
     apply = lambda layer, params, x: layer.apply(params, x)
     for name, make, names in (
@@ -295,7 +334,7 @@ def convert_brainstate():
     infer("ConvTranspose2d_w_mask", bs.nn.ConvTranspose2d((4, 3, 4), 6, (3, 2)), ("weight",), 2, 4, 3, 4, mask=(3, 2, 6, 4))
     infer("Linear", bs.nn.Linear(3, 4), affine, 2, 3)
     infer("Linear_w_mask", bs.nn.Linear(3, 4), affine, 2, 3, mask=(3, 4))
-    infer("GroupNorm", bs.nn.GroupNorm((4,), num_groups=2), ("scale", "bias"), 2, 3, 4)
+    infer("GroupNorm", bs.nn.GroupNorm((64,)), ("scale", "bias"), 1, 2, 64)
     infer("MaxPool2d", bs.nn.MaxPool2d(3, padding=1), (), 2, 6, 5, 2)
     infer("AvgPool2d", bs.nn.AvgPool2d(3, padding=1), (), 2, 6, 5, 2)
     infer("AvgPool2d_channel_axis", bs.nn.AvgPool2d(3, 2, "VALID", -3), (), 2, 2, 6, 5)
@@ -303,7 +342,7 @@ def convert_brainstate():
     infer("AdaptiveAvgPool2d", bs.nn.AdaptiveAvgPool2d((2, 3)), (), 2, 5, 4, 2)
     embedding = bs.nn.Embedding(5, 3)
     embedding.weight.value = jnp.asarray(Fill()((5, 3)))
-    row("Embedding", embedding(jnp.asarray([0, 4, 2, 2])))
+    row("Embedding", embedding(jnp.asarray(ROWS)))
     infer("LayerNorm", bs.nn.LayerNorm((4,)), ("scale", "bias"), 2, 4)
     infer("RMSNorm", bs.nn.RMSNorm((4,)), ("scale",), 2, 4)
 
@@ -318,6 +357,9 @@ def convert_brainstate():
     def drop(x, training):
         with bs.environ.context(fit=training):
             return bs.nn.Dropout(prob=0.75)(jnp.asarray(x))
+
+    others = {"softsign": bs.nn.soft_sign, "gelu_tanh": bs.nn.gelu, "gelu_of_layers": bs.nn.GELU()}
+    activations(named(bs.nn) | others, jnp.asarray)
 
     bs.random.seed(0)
     dropout("Dropout", lambda x, _: drop(x, True), lambda x: drop(x, False))
@@ -350,7 +392,7 @@ def convert_keras():
     infer("GRU", layers.GRU(2, return_sequences=True), 2, 4, 3)
     infer("GRU_reset_before", layers.GRU(2, return_sequences=True, reset_after=False), 2, 4, 3)
     infer("LayerNormalization", layers.LayerNormalization(), 2, 4)
-    infer("GroupNormalization", layers.GroupNormalization(2), 2, 3, 4)
+    infer("GroupNormalization", layers.GroupNormalization(), 1, 2, 64)
     infer("RMSNormalization", layers.RMSNormalization(), 2, 4)
     infer("Conv2DTranspose", layers.Conv2DTranspose(6, (3, 2), (2, 3), "same"), 2, 4, 3, 4)
     infer("Conv2DTranspose_valid", layers.Conv2DTranspose(6, (3, 2), (2, 3)), 2, 4, 3, 4)
@@ -363,6 +405,8 @@ def convert_keras():
     embedding.build()
     embedding.set_weights([Fill()((5, 3))])
     row("Embedding", embedding(np.asarray([0, 4, 2, 2])))
+    gelu_tanh = lambda x: keras.activations.gelu(x, approximate=True)
+    activations(named(keras.activations) | {"gelu_tanh": gelu_tanh, "leaky_relu_of_layers": layers.LeakyReLU()})
     drop = layers.Dropout(0.25, seed=0)
     dropout("Dropout", lambda x, _: drop(x, training=True), lambda x: drop(x, training=False))
 
@@ -383,7 +427,8 @@ def convert_onnx():
         names = [f"i{i}" if array is not None else "" for i, array in enumerate(inputs)]
         node = helper.make_node(op, names, outputs, **attributes)
         values = {name: array for name, array in zip(names, inputs) if name}
-        told = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape) for name, array in values.items()]
+        kinds = {name: helper.np_dtype_to_tensor_dtype(array.dtype) for name, array in values.items()}
+        told = [helper.make_tensor_value_info(name, kinds[name], array.shape) for name, array in values.items()]
         said = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in outputs if name]
         model = helper.make_model(helper.make_graph([node], op, told, said), opset_imports=[helper.make_opsetid("", 23)])
         return ReferenceEvaluator(model).run(None, values)
@@ -411,6 +456,10 @@ def convert_onnx():
     infer("AveragePool_count_include_pad", "AveragePool", (2, 2, 6, 5), kernel_shape=(3, 3), pads=(1, 1, 1, 1), count_include_pad=1)
     infer("DepthToSpace", "DepthToSpace", (2, 8, 3, 2), blocksize=2, mode="CRD")
     row("Gather", run("Gather", [Fill()((5, 3)), np.asarray([0, 4, -3, 2])])[0])
+    operators = "Relu LeakyRelu Elu Selu Gelu Sigmoid HardSigmoid Tanh HardSwish Softplus Softsign Mish Softmax LogSoftmax".split()
+    names = "relu leaky_relu elu selu gelu sigmoid hard_sigmoid tanh hard_silu softplus softsign mish softmax log_softmax".split()
+    functions = {name: lambda x, op=op: run(op, [x])[0] for name, op in zip(names, operators)}
+    activations(functions | {"gelu_tanh": lambda x: run("Gelu", [x], approximate="tanh")[0]})
     rate = np.asarray(0.25)
     drop = lambda x, training, seed: run("Dropout", [x, rate, np.asarray(training)], seed=seed)[0]
     dropout("Dropout", lambda x, n: drop(x, True, n), lambda x: drop(x, False, 0))
@@ -422,12 +471,11 @@ def convert_onnx():
     row("BatchNormalization", y, mean, var, run("BatchNormalization", [x, scale, bias, mean, var])[0])
 
     def recurrent(name, op, gates, directions, **attributes):
-        """Layout 0: x and y are (T, B, D) and (T, directions, B, H)."""
+        """Layout 0: x is (T, B, D), y (T, directions, B, H), which is written as (T, B, directions * H)."""
         fill = Fill()
         w, r, b = fill((directions, gates * 2, 3)), fill((directions, gates * 2, 2)), fill((directions, 2 * gates * 2))
-        x = fill((2, 4, 3))
-        y = run(op, [x.transpose(1, 0, 2), w, r, b], hidden_size=2, **attributes)[0]
-        row(name, y.transpose(2, 0, 1, 3).reshape(2, 4, 2 * directions))
+        y = run(op, [fill((4, 2, 3)), w, r, b], hidden_size=2, **attributes)[0]
+        row(name, y.transpose(0, 2, 1, 3).reshape(4, 2, 2 * directions))
 
     for op, gates in (("LSTM", 4), ("GRU", 3)):
         recurrent(op, op, gates, 1)
@@ -485,3 +533,6 @@ def convert_noxton():
         conv = filled(nx.CausalConv1d(3, mixing, 4, key=key), fill, conv_weight, conv_bias)
         x, before = jnp.asarray(fill((6, 3))), jnp.asarray(fill((3, 3)))
         row(name, conv(x), conv(x, before))
+        if not mixing:  # of which a step forgets the other channels
+            y, (after,) = conv.step(x[:1], (jnp.asarray(fill((4, 3))),))
+            row("CausalConv1d_step", y, after[1:])
