@@ -5,7 +5,7 @@ import math
 
 from . import draw as d
 from . import layers
-from .jitted import jax, jnp, np
+from .jitted import followed, jax, jnp, np
 
 
 class Softmax(layers.Softmax):
@@ -34,6 +34,54 @@ def item_axes(c):
     """The axes of x that are no batch: the channels' and the first spatial one."""
     lead = len(c["batch"])
     return (lead + c["axes"], lead) if c["layout"] == "last" else (lead, lead + 1)
+
+
+class ConvTranspose(layers.ConvTranspose):
+    """With a padding mode: the transpose, as JAX derives it, of a convolution over an image that jnp.pad has padded."""
+
+    modes = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+    def draw(self, draw):
+        c = {"batch": d.batch(draw), "layout": draw.pick("first", "last"), **d.windows(draw), "flip_kernel": draw.chance(0.5)}
+        c["padding_mode"] = draw.pick("reflect", "replicate", "circular")
+        c["output_padding"] = [draw.flat(0, s - 1) if draw.chance(0.5) else 0 for s in c["stride"]]
+        some = []  # that leave a cell at least; past the image now and then, folded repeatedly
+        for most in self.padded(c):
+            before = draw.flat(0, min(most - 1, 9))
+            some.append([before, draw.flat(0, min(most - 1 - before, 9))])
+        c["padding"] = draw.pick("SAME", "SAME_LOWER", "VALID", some, some, some)
+        return c
+
+    def padded(self, c):
+        """The extents of the padded image, by numbers."""
+        sizes = zip(c["extent"], c["stride"], c["dilation"], c["kernel"], c["output_padding"])
+        return [(n - 1) * s + dilation * (k - 1) + 1 + more for n, s, dilation, k, more in sizes]
+
+    def answer(self, c, arrays):
+        x = jnp.moveaxis(arrays["x"], item_axes(c)[0], len(c["batch"])) if c["layout"] == "last" else arrays["x"]
+        x = x.reshape(-1, *x.shape[len(c["batch"]) :])
+        if c["padding"] in ("SAME", "SAME_LOWER"):
+            image = [n * s - more for n, s, more in zip(c["extent"], c["stride"], c["output_padding"])]
+            spans = [dilation * (k - 1) + 1 for dilation, k in zip(c["dilation"], c["kernel"])]
+            pads = jax.lax.padtype_to_pads(image, spans, c["stride"], c["padding"])
+        else:
+            pads = [[0, 0]] * c["axes"] if c["padding"] == "VALID" else c["padding"]
+            image = [n - before - after for n, (before, after) in zip(self.padded(c), pads)]
+        outputs, taps = c["groups"] * c["out_per_group"], tuple(range(2, 2 + c["axes"]))
+        weight = arrays["weight"].reshape(c["groups"], c["out_per_group"], c["in_per_group"], *c["kernel"]).swapaxes(1, 2)
+        weight = weight.reshape(-1, c["out_per_group"], *c["kernel"])
+        weight = weight if c["flip_kernel"] else jnp.flip(weight, taps)
+
+        def convolution(image):
+            image = jnp.pad(image, [(0, 0), (0, 0), *pads], self.modes[c["padding_mode"]])
+            options = dict(rhs_dilation=c["dilation"], feature_group_count=c["groups"])
+            return jax.lax.conv_general_dilated(image, weight, c["stride"], "VALID", **options)
+
+        (y,) = jax.linear_transpose(convolution, jax.ShapeDtypeStruct((len(x), outputs, *image), x.dtype))(x)
+        if c["bias"]:
+            y = y + arrays["bias"].reshape(-1, *[1] * c["axes"])
+        y = followed(c, y).reshape(*c["batch"], *y.shape[1:])
+        return {"y": jnp.moveaxis(y, len(c["batch"]), -1) if c["layout"] == "last" else y}
 
 
 class CausalConv1d(layers.CausalConv):
@@ -159,6 +207,7 @@ LAYERS = [
     Activation,
     Softmax,
     LogSoftmax,
+    ConvTranspose,
     CausalConv1d,
     LocalResponseNorm,
     Pool,

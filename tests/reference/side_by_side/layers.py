@@ -109,6 +109,15 @@ class Conv:
 class ConvTranspose(Conv):
     name = "conv_transpose"
 
+    def terms(self, c):
+        """With a padding mode an element of y is the sum of all cells of the padded result that were copied from it."""
+        if c.get("padding_mode", "zeros") == "zeros":
+            return super().terms(c)
+        pads = nn_padding(c)
+        if isinstance(pads, str):  # by the window: its taps but one at most
+            pads = [[0, dilation * (k - 1)] for k, dilation in zip(c["kernel"], c["dilation"])]
+        return super().terms(c) * int(np.prod([1 + before + after for before, after in pads]))
+
     def words(self, c):
         words = super().words(c)
         if "output_padding" in c:
@@ -119,11 +128,6 @@ class ConvTranspose(Conv):
 
     def may_be_winograd(self, c):
         return False
-
-    def bound(self, c, arrays, outputs, reference):
-        # Folding adds up what several cells of the padded result hold.
-        folds = 1 if c.get("padding_mode", "zeros") == "zeros" else 4
-        return {"y": folds * super().bound(c, arrays, outputs, reference)["y"]}
 
 
 class CausalConv(Conv):
