@@ -203,6 +203,23 @@ class GlobalPool(layers.GlobalPool):
         return {"y": pool(arrays["x"], tuple(range(first, first + c["axes"])))}
 
 
+class PixelShuffle(layers.PixelShuffle):
+    """The channels, in front, get an axis for each factor, which then goes behind the cells of its axis."""
+
+    def draw(self, draw):
+        c = {**d.now_and_then_empty(draw, d.pooled(draw)), "layout": draw.pick("first", "last")}
+        return {**c, "upscale_factor": draw.per_axis(c["axes"], 4)}
+
+    def answer(self, c, arrays):
+        axes, lead = c["axes"], len(c["batch"])
+        x = jnp.moveaxis(arrays["x"], item_axes(c)[0], 0)
+        x = x.reshape(c["channels"], *c["upscale_factor"], *x.shape[1:])
+        order = layers.in_layout(c, [0], [[1 + axes + lead + axis, 1 + axis] for axis in range(axes)])
+        x = x.transpose(*range(1 + axes, 1 + axes + lead), *(at for each in order for at in each))
+        extent = [n * r for n, r in zip(c["extent"], c["upscale_factor"])]
+        return {"y": x.reshape(*c["batch"], *layers.spatial(c, c["channels"], extent))}
+
+
 LAYERS = [
     Activation,
     Softmax,
@@ -213,4 +230,5 @@ LAYERS = [
     Pool,
     AdaptivePool,
     GlobalPool,
+    PixelShuffle,
 ]

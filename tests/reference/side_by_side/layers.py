@@ -609,8 +609,25 @@ class GlobalPool(Pool):
         return {"axes": c["axes"], "kind": c["kind"], "layout": c.get("layout", "first")}
 
 
+class PixelShuffle:
+    """x (…, channels · Πr, L…)."""
+
+    name = "pixel_shuffle"
+
+    def arrays(self, c, draw):
+        channels = c["channels"] * int(np.prod(c["upscale_factor"]))
+        return {"x": draw.values((*c["batch"], *spatial(c, channels)), c["values"])}
+
+    def words(self, c):
+        return {name: c[name] for name in ("axes", "upscale_factor", "layout")}
+
+    def bound(self, c, arrays, outputs, reference):
+        return {"y": 0}
+
+
 class Dropout:
-    """In inference, or in training at a rate of 0: which elements are dropped is each library's own."""
+    """In inference, or in training at a rate of 0. At another rate no two agree: JAX's libraries drop by the bits of a threefry key, nn by
+    those of the engine that it is given, and no element tells whether it should have been dropped."""
 
     name = "dropout"
 
