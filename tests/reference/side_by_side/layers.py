@@ -681,6 +681,9 @@ class Softmax:
     name = "softmax"
     logarithm = False
 
+    def kind(self, c):
+        return "log_softmax" if self.logarithm else "softmax"
+
     def arrays(self, c, draw):
         return {"x": special(c, draw, draw.values((*c["batch"], c["size"]), c["values"]) * c["spread"])}
 
@@ -766,3 +769,38 @@ class Activation:
         with np.errstate(all="ignore"):
             moved = np.abs(SENSITIVE.get(c["activation"], lambda x, y: 0)(x, y)) * max(c.get("alpha", 1), 1)
             return {"y": ROUNDINGS * eps(c) * (np.abs(y) + moved) + tiny(c) * (1 + np.where(np.isfinite(x), np.abs(x), 0))}
+
+
+# nn's layers, as README.md's table names them. One that no library draws fails a run.
+KINDS = [
+    "Conv",
+    "ConvTranspose",
+    "CausalConv1d",
+    "Linear",
+    "Embed",
+    "LSTM",
+    "LSTMCell",
+    "GRU",
+    "GRUCell",
+    "BatchNorm",
+    "LayerNorm",
+    "RMSNorm",
+    "GroupNorm",
+    "LocalResponseNorm",
+    "MaxPool",
+    "MinPool",
+    "AvgPool",
+    "AdaptiveMaxPool",
+    "AdaptiveAvgPool",
+    "GlobalMaxPool",
+    "GlobalAvgPool",
+    "PixelShuffle",
+    "Dropout",
+    *ACTIVATIONS,
+    "softmax",
+    "log_softmax",
+    "conv_norm_activation",
+    "Sequential",
+    "Residual",
+    "Bidirectional",
+]

@@ -95,6 +95,9 @@ class ConvNormActivation(equinox_layers.Conv):
 
     name = "conv_norm_activation"
 
+    def kind(self, c):
+        return self.name
+
     def draw(self, draw):
         c = {"batch": [draw.upto(4)], **d.windows(draw)}
         c.pop("then", None)  # it has an activation
