@@ -135,7 +135,10 @@ class Pool(layers.Pool):
         c = {**d.now_and_then_empty(draw, d.pool(draw)), "layout": draw.pick("first", "last")}
         c.update(kind=draw.pick("max", "min", "avg"), count_padding=draw.chance(0.5), ceil_mode=draw.chance(0.4))
         c["padding"] = draw.pick("VALID", d.pairs(draw, c["axes"]), d.pairs(draw, c["axes"]))
-        if c["padding"] != "VALID" and c["ceil_mode"]:  # half a window at most in torch: its rule drops windows that lie in more
+        if c["ceil_mode"]:  # which matters where windows do not come out even
+            c["window"] = [draw.flat(2, 4) for _ in c["window"]]
+            c["stride"] = [draw.flat(2, 3) for _ in c["stride"]]
+        if c["ceil_mode"] and c["padding"] != "VALID":  # half a window at most in torch: its rule drops windows that lie in more
             c["padding"] = [[draw.flat(0, k - 1), draw.flat(0, k - 1)] for k in c["window"]]
         elif c["padding"] != "VALID":
             # XLA (jaxlib 0.10.2, CPU) repeats the only cell of an axis in its padding under a window of 1, from 4096 results on:
