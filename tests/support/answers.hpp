@@ -187,6 +187,10 @@ void with_axes(const Request& request, const auto& f) {
         default: throw std::runtime_error("request: axes " + request.word("axes"));
     }
 }
+/// Or with none.
+void with_any_axes(const Request& request, const auto& f) {
+    request.integer("axes") == 0 ? f(std::integral_constant<std::size_t, 0>()) : with_axes(request, f);
+}
 
 /// Room for an array whose elements are every second along every axis: no two lie side by side, and no two axes are one.
 template <class T>
@@ -347,7 +351,7 @@ nn::BatchNorm<T, N> read_batch_norm(const Request& request) {
 /// Trains on x (steps, …), then infers on x[0]: trained (steps, …), the statistics after the last step, y.
 template <class T>
 void batch_norm(const Request& request, Answer<T>& answer) {
-    const auto run = [&](auto axes) {
+    with_any_axes(request, [&](auto axes) {
         const auto layer = read_batch_norm<T, axes()>(request);
         const auto x = request.array<T>("x");
         auto state = layer.initial_state();
@@ -361,12 +365,7 @@ void batch_norm(const Request& request, Answer<T>& answer) {
         answer.add("running_mean", state.running_mean);
         answer.add("running_var", state.running_var);
         answer.add("y", answer.of([&] { return layer(first, std::as_const(state)); }));
-    };
-    if (request.integer("axes") == 0) {
-        run(std::integral_constant<std::size_t, 0>());
-    } else {
-        with_axes(request, run);
-    }
+    });
 }
 
 template <class T>
@@ -455,7 +454,7 @@ using RMSNorm = nn::RMSNorm<T, R>;
 
 template <class T>
 void group_norm(const Request& request, Answer<T>& answer) {
-    const auto run = [&](auto axes) {
+    with_any_axes(request, [&](auto axes) {
         nn::GroupNorm<T, axes()> layer({.groups = request.integer("groups", 1),
                                         .channels = request.integer("channels"),
                                         .eps = request.real("eps", 1e-5),
@@ -465,22 +464,19 @@ void group_norm(const Request& request, Answer<T>& answer) {
         layer.weight = request.optional<T, 1>("scale");
         layer.bias = request.optional<T, 1>("shift");
         add_output(request, answer, layer);
-    };
-    if (request.integer("axes") == 0) {
-        run(std::integral_constant<std::size_t, 0>());
-    } else {
-        with_axes(request, run);
-    }
+    });
 }
 
 template <class T>
 void local_response_norm(const Request& request, Answer<T>& answer) {
-    with_axes(request, [&](auto axes) {
+    with_any_axes(request, [&](auto axes) {
         add_output(request, answer,
                    nn::LocalResponseNorm<T, axes()>({.size = request.integer("size", 5),
                                                      .alpha = request.real("alpha", 1e-4),
                                                      .beta = request.real("beta", 0.75),
-                                                     .k = request.real("k", 2)}));
+                                                     .k = request.real("k", 2),
+                                                     .average = request.flag("average", false),
+                                                     .layout = request.layout()}));
     });
 }
 
@@ -537,23 +533,42 @@ void gru(const Request& request, Answer<T>& answer) {
     request.flag("one_step", false) ? make(std::type_identity<nn::GRUCell<T>>()) : make(std::type_identity<nn::GRU<T>>());
 }
 
+/// From zeros, or from a state: then in two calls, with the word `cut` the steps before it and the others.
 template <class T>
 void causal_conv(const Request& request, Answer<T>& answer) {
-    const nn::CausalConv1d<T> layer({.in_channels = request.integer("in_channels"),
-                                     .out_channels = request.integer("out_channels"),
-                                     .kernel_size = request.integer("kernel_size"),
-                                     .groups = request.integer("groups", 1),
-                                     .use_bias = request.has_array("bias")},
-                                    request.tensor<T, 3>("weight"), request.optional<T, 1>("bias"));
-    const auto x = request.array<T>("x");
-    if (request.has_array("history")) {
-        auto state = layer.initial_state(0);
-        state.history = request.tensor<T, 3>("history");
-        answer.add("y", answer.of([&] { return layer(x, state); }));
-        answer.add("history", state.history);
-    } else {
-        answer.add("y", answer.of([&] { return layer(x); }));
+    nn::CausalConv1d<T> layer({.in_channels = request.integer("in_channels"),
+                               .out_channels = request.integer("out_channels"),
+                               .kernel_size = request.integer("kernel_size"),
+                               .dilation = request.integer("dilation", 1),
+                               .groups = request.integer("groups", 1),
+                               .use_bias = request.has_array("bias"),
+                               .layout = request.layout()},
+                              request.tensor<T, 3>("weight"), request.optional<T, 1>("bias"));
+    layer.weight_mask = request.optional<T, 3>("weight_mask");
+    if (!request.has_array("history")) {
+        add_output(request, answer, layer);
+        return;
     }
+    const auto x = request.array<T>("x");
+    auto state = layer.initial_state(0);
+    state.history = request.tensor<T, 3>("history");
+    if (request.has("cut")) {
+        const std::size_t time = x.dimension() - (request.layout() == nn::Layout::channels_last ? 2 : 1);
+        auto y = xt::xarray<T, xt::layout_type::row_major>::from_shape(layer.output_shape(request.shape("x")));
+        nn::Workspace workspace;
+        const auto call = [&](index_t first, index_t last) {
+            xt::xstrided_slice_vector steps(x.dimension(), xt::all());
+            steps[time] = xt::range(first, last);
+            auto target = xt::strided_view(y, steps);
+            layer.forward_into(xt::strided_view(x, steps), state, target, workspace);
+        };
+        const index_t cut = request.integer("cut");
+        answer.of([&] { return call(0, cut), call(cut, static_cast<index_t>(x.shape(time))), 0; });
+        answer.add("y", y);
+    } else {
+        answer.add("y", answer.of([&] { return layer(x, state); }));
+    }
+    answer.add("history", state.history);
 }
 
 template <class T>

@@ -150,5 +150,6 @@ def answers_noxton():
     for size in (*range(8), 9, 10, 11, 12, 50):  # of five channels
         more = dict(alpha=(0.1, 1.0)[size % 2], beta=(0.75, 0.5, 1.0)[size % 3], k=(1.0, 2.0)[size // 2 % 2])
         answer("LocalResponseNorm", batch=[2], axes=2, channels=5, extent=[2, 2], size=size, **more)
-    for mixing, kernel, history, bias in itertools.product((True, False), (2, 3, 5), (False, True), (False, True)):
-        answer("CausalConv1d", batch=[2], steps=6, features=3, kernel=kernel, mixing=mixing, bias=bias, history=history)
+    for groups, kernel, history, bias in itertools.product((1, 3), (2, 3, 5), (False, True), (False, True)):
+        channels = dict(groups=groups, in_per_group=3 // groups, out_per_group=3 // groups)
+        answer("CausalConv1d", **windows([kernel], [6], **channels, bias=bias), history=history, layout="last")

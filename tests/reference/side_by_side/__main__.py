@@ -4,14 +4,15 @@
 Every configuration is drawn from (seed, library, layer, index) and its arrays from the same; a disagreement is made as small as it goes
 on disagreeing and printed as a --case, which runs it alone.
 
-First, every layer of every library gets --least. A path is a line of include/nn/kernels that begins a basic block of the compiled
-program, which tells what it ran. Then, for each layer of nn and each path, more are drawn until --least took it: nn is asked which draws
-take such a path, and the libraries are asked for those alone. What is left of --total goes to all layers alike. A path that no
-configuration took is named, unless its line is where lengths beyond 64 bits saturate, which no library takes.
+First, every layer of every library gets --least. A path is a line of include/nn/kernels that begins a basic block of the compiled program,
+which tells what it ran. Then, for each layer of nn and each path, more are drawn until --least took it: nn is asked which draws take such a
+path, and the libraries are asked for those alone. What is left of --total goes to all layers alike. A layer of nn that was never drawn is
+named, and a path that no configuration took, unless its line is where lengths beyond 64 bits saturate, which no library takes; with --layer
+or --library neither is looked for.
 
 A run ends with tables: configurations per library and layer, with the largest difference as a part of the bound that layers.py derives;
 per layer of nn, how many had each option; and per file of include/nn/kernels, how many took each path. Exit status 1 if there was a
-disagreement, or if something stayed below --least, as it may where --minutes ended the drawing of rare paths.
+disagreement, if something was named, or if something stayed below --least, as it may where --minutes ended the drawing of rare paths.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import threading
 import time
 
 from .driver import kernel_blocks, saturates
+from .layers import KINDS
 
 LIBRARIES = ["equinox", "blox", "brainstate", "noxton", "jax"]
 PATIENCE = 6000  # draws on end that take no path that is wanted, after which a library is no longer asked for it
@@ -44,8 +46,9 @@ def arguments():
     parser.add_argument("--driver", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--noxton-python", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.all = not options.layer and not options.library
     if options.total is None:
-        options.total = 0 if options.layer or options.library else 20000
+        options.total = 20000 if options.all else 0
     return options
 
 
@@ -81,13 +84,13 @@ class Worker:
 
 
 class Counts:
-    """What was run so far. A pair is (library, layer of the program); a kind is a layer of nn."""
+    """What was run so far. A pair is (library, layer of the program); a kind is a layer of nn, and those in `kinds` are to be run."""
 
-    def __init__(self):
+    def __init__(self, kinds):
         self.seen = collections.defaultdict(list)  # by pair: marks of the configurations
         self.end = collections.Counter()  # by pair: the index of the last draw
         self.seconds, self.found, self.worst = collections.Counter(), collections.Counter(), collections.Counter()
-        self.kinds, self.lines = collections.Counter(), collections.Counter()  # configurations
+        self.kinds, self.lines = collections.Counter(dict.fromkeys(kinds, 0)), collections.Counter()  # configurations
         self.paths = collections.defaultdict(set)  # by kind: lines
         self.by_pair = collections.defaultdict(collections.Counter)  # by pair: {kind or line: configurations}
         self.options = collections.defaultdict(collections.Counter)
@@ -121,7 +124,7 @@ class Counts:
 
 class Run:
     def __init__(self, options):
-        self.options, self.counts, self.failures = options, Counts(), []
+        self.options, self.counts, self.failures = options, Counts(KINDS if options.all else []), []
         self.until = time.time() + 60 * options.minutes
         self.lock = threading.Lock()
         self.libraries = options.library or LIBRARIES
@@ -279,7 +282,7 @@ def tables(run):
     below += [f"{' '.join(pair)}: {len(seen)}" for pair, seen in counts.seen.items() if len(seen) < least]
     if below:
         run.failures.append(f"fewer than {least} of {', '.join(below)}")
-    if not run.options.layer and not run.options.library:
+    if run.options.all:
         none = {line for line in kernel_blocks(run.options.driver).values() if not saturates(line)} - set(counts.lines)
         if none:
             run.failures.append(f"no configuration took {', '.join(sorted(none))}")

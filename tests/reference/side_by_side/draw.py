@@ -185,6 +185,35 @@ def recurrent(draw):
     }
 
 
+def causal_conv(draw):
+    """Sequences, and now and then one of more steps than the kernels pack at a time."""
+    return {
+        "batch": batch(draw, 2),
+        "extent": [draw.flat(300, 700) if draw.chance(0.05) else draw.upto(20)],
+        "kernel": [draw.flat(2, 5)],
+        "dilation": [1],
+        "layout": "last",
+        "bias": draw.chance(0.6),
+        "history": draw.chance(0.5),
+        **common(draw),
+    }
+
+
+def local_response_norm(draw, axes):
+    return {
+        "batch": batch(draw),
+        "axes": axes,
+        "channels": draw.upto(12) if draw.chance(0.95) else draw.flat(40, 80),
+        "extent": [draw.upto({1: 80, 2: 6, 3: 4}[axes]) for _ in range(axes)],
+        "size": draw.upto(26) if draw.chance(0.3) else draw.flat(0, 7),
+        "alpha": draw.pick(1e-4, 0.1, 1.0, -1e-4),
+        "beta": draw.pick(0.75, 0.5, 1.0),
+        "k": draw.pick(1.0, 2.0, 0.5),
+        **form(draw),
+        **common(draw),
+    }
+
+
 def linear(draw):
     c = {"batch": batch(draw), "in": draw.upto(40), "out": draw.upto(40), "bias": draw.chance(0.6), **form(draw), **common(draw)}
     return {**c, "form": "views"} if c["bias"] and draw.chance(0.2) else c

@@ -109,6 +109,15 @@ class Conv:
 class ConvTranspose(Conv):
     name = "conv_transpose"
 
+    def terms(self, c):
+        """With a padding mode an element of y is the sum of all cells of the padded result that were copied from it."""
+        if c.get("padding_mode", "zeros") == "zeros":
+            return super().terms(c)
+        pads = nn_padding(c)
+        if isinstance(pads, str):  # by the window: its taps but one at most
+            pads = [[0, dilation * (k - 1)] for k, dilation in zip(c["kernel"], c["dilation"])]
+        return super().terms(c) * int(np.prod([1 + before + after for before, after in pads]))
+
     def words(self, c):
         words = super().words(c)
         if "output_padding" in c:
@@ -120,10 +129,37 @@ class ConvTranspose(Conv):
     def may_be_winograd(self, c):
         return False
 
+
+class CausalConv(Conv):
+    """From zeros; or from a `history`, and then in two calls, of the steps before `cut` and of the others. What is kept is a copy."""
+
+    name = "causal_conv"
+
+    def arrays(self, c, draw):
+        arrays = super().arrays(c, draw)
+        if c["history"]:
+            past = c["dilation"][0] * (c["kernel"][0] - 1)
+            arrays["history"] = draw.values((int(np.prod(c["batch"], dtype=int)), c["groups"] * c["in_per_group"], past), c["values"])
+        return arrays
+
+    def words(self, c):
+        words = {
+            "in_channels": c["groups"] * c["in_per_group"],
+            "out_channels": c["groups"] * c["out_per_group"],
+            "kernel_size": c["kernel"],
+            "dilation": c["dilation"],
+            "groups": c["groups"],
+            "layout": c["layout"],
+        }
+        if "cut" in c:
+            words["cut"] = min(c["cut"], c["extent"][0])
+        return words
+
+    def may_be_winograd(self, c):
+        return False
+
     def bound(self, c, arrays, outputs, reference):
-        # Folding adds up what several cells of the padded result hold.
-        folds = 1 if c.get("padding_mode", "zeros") == "zeros" else 4
-        return {"y": folds * super().bound(c, arrays, outputs, reference)["y"]}
+        return {**super().bound(c, arrays, outputs, reference), "history": 0}
 
 
 def affine(c, arrays, draw, shape):
@@ -272,12 +308,12 @@ class LocalResponseNorm:
         return {"x": draw.values((*c["batch"], *spatial(c, c["channels"])), c["values"])}
 
     def words(self, c):
-        return {"axes": c["axes"], **{name: c[name] for name in ("size", "alpha", "beta", "k")}}
+        return {name: c[name] for name in ("axes", "size", "alpha", "beta", "k", "average", "layout") if name in c}
 
     def bound(self, c, arrays, outputs, reference):
         # Both sums are of positive terms, or what is taken from k is less; a power's error is beta times its base's, and that of
         # exp(beta log(base)).
-        most = np.abs(c["alpha"]) * c["size"] * np.max(arrays["x"] ** 2, initial=0)
+        most = np.abs(c["alpha"]) * (1 if c.get("average") else c["size"]) * np.max(arrays["x"] ** 2, initial=0)
         least = c["k"] - (most if c["alpha"] < 0 else 0)
         cancelled = (c["k"] + most) / least if c["alpha"] < 0 else 1
         logarithm = max(abs(np.log(least)), abs(np.log(c["k"] + most)))
@@ -302,31 +338,6 @@ class Linear(Linearly):
 
     def terms(self, c):
         return c["in"] + c["bias"]
-
-
-class CausalConv(Linearly):
-    name = "causal_conv"
-
-    def groups(self, c):
-        return 1 if c["mixing"] else c["features"]
-
-    def arrays(self, c, draw):
-        weight = (c["features"], c["features"] // self.groups(c), c["kernel"])
-        arrays = {
-            "x": draw.values((*c["batch"], c["steps"], c["features"]), c["values"]),
-            "weight": draw.values(weight, c["values"]),
-        }
-        if c["bias"]:
-            arrays["bias"] = draw.values(weight[0], c["values"])
-        if c["history"]:
-            arrays["history"] = draw.values((int(np.prod(c["batch"], dtype=int)), c["features"], c["kernel"] - 1), c["values"])
-        return arrays
-
-    def words(self, c):
-        return {"in_channels": c["features"], "out_channels": c["features"], "kernel_size": c["kernel"], "groups": self.groups(c)}
-
-    def terms(self, c):
-        return c["features"] // self.groups(c) * c["kernel"] + c["bias"]
 
 
 class Embed:
@@ -370,7 +381,7 @@ class Pool:
         return {"x": draw.values((*c["batch"], *spatial(c, c["channels"])), c["values"])}
 
     def words(self, c):
-        return {
+        words = {
             "axes": c["axes"],
             "kind": c["kind"],
             "window": c["window"],
@@ -379,6 +390,9 @@ class Pool:
             "count_padding": c.get("count_padding", False),
             "layout": c.get("layout", "first"),
         }
+        if "ceil_mode" in c:
+            words["ceil_mode"] = c["ceil_mode"]
+        return words
 
     def bound(self, c, arrays, outputs, reference):
         if c["kind"] != "avg":
@@ -392,7 +406,11 @@ class AdaptivePool(Pool):
 
     def words(self, c):
         words = {"axes": c["axes"], "kind": c["kind"], "output_size": c["target"], "layout": c.get("layout", "first")}
-        return {**words, "overlapping": c["overlapping"] and not any(n % m for n, m in zip(c["extent"], c["target"]))}
+        return {**words, "overlapping": self.overlapping(c)}
+
+    def overlapping(self, c):
+        """Whether nn is asked for torch's windows: where they come out even these are the libraries' too."""
+        return c["overlapping"] and not any(n % m for n, m in zip(c["extent"], c["target"]))
 
 
 class Recurrent:
@@ -591,8 +609,25 @@ class GlobalPool(Pool):
         return {"axes": c["axes"], "kind": c["kind"], "layout": c.get("layout", "first")}
 
 
+class PixelShuffle:
+    """x (…, channels · Πr, L…)."""
+
+    name = "pixel_shuffle"
+
+    def arrays(self, c, draw):
+        channels = c["channels"] * int(np.prod(c["upscale_factor"]))
+        return {"x": draw.values((*c["batch"], *spatial(c, channels)), c["values"])}
+
+    def words(self, c):
+        return {name: c[name] for name in ("axes", "upscale_factor", "layout")}
+
+    def bound(self, c, arrays, outputs, reference):
+        return {"y": 0}
+
+
 class Dropout:
-    """In inference, or in training at a rate of 0: which elements are dropped is each library's own."""
+    """In inference, or in training at a rate of 0. At another rate no two agree: JAX's libraries drop by the bits of a threefry key, nn by
+    those of the engine that it is given, and no element tells whether it should have been dropped."""
 
     name = "dropout"
 
@@ -645,6 +680,9 @@ class Softmax:
 
     name = "softmax"
     logarithm = False
+
+    def kind(self, c):
+        return "log_softmax" if self.logarithm else "softmax"
 
     def arrays(self, c, draw):
         return {"x": special(c, draw, draw.values((*c["batch"], c["size"]), c["values"]) * c["spread"])}
@@ -731,3 +769,38 @@ class Activation:
         with np.errstate(all="ignore"):
             moved = np.abs(SENSITIVE.get(c["activation"], lambda x, y: 0)(x, y)) * max(c.get("alpha", 1), 1)
             return {"y": ROUNDINGS * eps(c) * (np.abs(y) + moved) + tiny(c) * (1 + np.where(np.isfinite(x), np.abs(x), 0))}
+
+
+# nn's layers, as README.md's table names them. One that no library draws fails a run.
+KINDS = [
+    "Conv",
+    "ConvTranspose",
+    "CausalConv1d",
+    "Linear",
+    "Embed",
+    "LSTM",
+    "LSTMCell",
+    "GRU",
+    "GRUCell",
+    "BatchNorm",
+    "LayerNorm",
+    "RMSNorm",
+    "GroupNorm",
+    "LocalResponseNorm",
+    "MaxPool",
+    "MinPool",
+    "AvgPool",
+    "AdaptiveMaxPool",
+    "AdaptiveAvgPool",
+    "GlobalMaxPool",
+    "GlobalAvgPool",
+    "PixelShuffle",
+    "Dropout",
+    *ACTIVATIONS,
+    "softmax",
+    "log_softmax",
+    "conv_norm_activation",
+    "Sequential",
+    "Residual",
+    "Bidirectional",
+]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// nn's answers for layers that only the driver of tests/reference/differential asks: functions of elements and rows, and nets.
+// nn's answers for layers that only the driver of tests/reference/differential asks: functions of elements and rows, what
+// pools all cells or makes channels cells, and nets.
 
 #include <nn/nn.hpp>
 
@@ -111,6 +112,15 @@ void global_pool(const Request& request, Answer<T>& answer) {
     });
 }
 
+template <class T>
+void pixel_shuffle(const Request& request, Answer<T>& answer) {
+    with_axes(request, [&](auto axes) {
+        const nn::PixelShuffleOptions<axes()> options{.upscale_factor = request.per_axis<axes()>("upscale_factor", 1),
+                                                      .layout = request.layout()};
+        add_output(request, answer, nn::PixelShuffle<axes()>(options));
+    });
+}
+
 /// Linear, an activation, Linear, in a Sequential or, with `residual`, around a Residual.
 template <class T>
 void sequential(const Request& request, Answer<T>& answer) {
@@ -194,7 +204,8 @@ template <class T>
 void answer_driver_request(const Request& request, Answer<T>& answer) {
     static const std::map<std::string, void (*)(const Request&, Answer<T>&)> layers{
         {"activation", answers::activation<T>},   {"bidirectional", answers::bidirectional<T>}, {"dropout", answers::dropout<T>},
-        {"global_pool", answers::global_pool<T>}, {"sequential", answers::sequential<T>},       {"softmax", answers::softmax<T>}};
+        {"global_pool", answers::global_pool<T>}, {"pixel_shuffle", answers::pixel_shuffle<T>}, {"sequential", answers::sequential<T>},
+        {"softmax", answers::softmax<T>}};
     if (request.layer == "linear" && request.word("form") == "views" && request.has_array("bias")) {
         return answers::linear_of_views(request, answer);
     }

@@ -57,17 +57,7 @@ class LayerNorm(equinox_layers.LayerNorm):
 
 class LocalResponseNorm(layers.LocalResponseNorm):
     def draw(self, draw):
-        return {
-            "batch": d.batch(draw),
-            "axes": 2,
-            "channels": draw.upto(12),
-            "extent": [draw.upto(6) for _ in "hw"],
-            "size": draw.upto(26) if draw.chance(0.3) else draw.flat(0, 7),
-            "alpha": draw.pick(1e-4, 0.1, 1.0, -1e-4),
-            "beta": draw.pick(0.75, 0.5, 1.0),
-            "k": draw.pick(1.0, 2.0, 0.5),
-            **d.common(draw),
-        }
+        return d.local_response_norm(draw, axes=2)
 
     def answer(self, c, arrays):
         layer = nx.LocalResponseNormalization(k=c["k"], n=c["size"], alpha=c["alpha"], beta=c["beta"])
@@ -78,21 +68,15 @@ class CausalConv1d(layers.CausalConv):
     """Whole sequences, from zeros or from the K - 1 rows before. Its last state is wrong, one tap answers nothing (semantics 13)."""
 
     def draw(self, draw):
-        return {
-            "batch": d.batch(draw, 2),
-            "steps": draw.upto(20),
-            "features": draw.upto(9),
-            "kernel": draw.flat(2, 5),
-            "mixing": draw.chance(0.5),
-            "bias": draw.chance(0.6),
-            "history": draw.chance(0.5),
-            **d.common(draw),
-        }
+        features = draw.upto(9)
+        groups = draw.pick(1, features)  # all channels are mixed, or none
+        return {**d.causal_conv(draw), "groups": groups, "in_per_group": features // groups, "out_per_group": features // groups}
 
     def answer(self, c, arrays):
-        if c["kernel"] < 2:
+        features, kernel = arrays["x"].shape[-1], c["kernel"][0]
+        if kernel < 2:
             raise ValueError("noxton's answer has no rows")
-        make = lambda: nx.CausalConv1d(c["features"], c["mixing"], c["kernel"], use_bias=c["bias"], key=KEY)  # noqa: E731
+        make = lambda: nx.CausalConv1d(features, c["groups"] == 1, kernel, use_bias=c["bias"], key=KEY)  # noqa: E731
         layer = eqx.filter_eval_shape(make)
         layer = eqx.tree_at(lambda l: l.conv.weight, layer, arrays["weight"])
         if c["bias"]:
@@ -110,6 +94,9 @@ class ConvNormActivation(equinox_layers.Conv):
     """x (B, C, L…), in inference and in training. bias: null is automatic."""
 
     name = "conv_norm_activation"
+
+    def kind(self, c):
+        return self.name
 
     def draw(self, draw):
         c = {"batch": [draw.upto(4)], **d.windows(draw)}

@@ -201,7 +201,7 @@ class Worker:
 
 
 def main(library, driver_path, seed):
-    """Tasks on standard input, a JSON object a line; an empty line asks for the names of the layers."""
+    """Tasks on standard input, a JSON object a line; an empty one asks for the names of the layers."""
     worker = Worker(library, driver_path, seed)
     for line in sys.stdin:
         task = json.loads(line)
