@@ -192,13 +192,16 @@ void with_any_axes(const Request& request, const auto& f) {
     request.integer("axes") == 0 ? f(std::integral_constant<std::size_t, 0>()) : with_axes(request, f);
 }
 
-/// Room for an array whose elements are every second along every axis: no two lie side by side, and no two axes are one.
+/// Room for an array whose elements are every second along every axis, so that no two lie side by side, and no two axes are one; or along
+/// every axis but the last, if `rows` are to be whole.
 template <class T>
 class Apart {
 public:
-    explicit Apart(const auto& shape) : cells_(xt::xarray<T, xt::layout_type::row_major>::from_shape(doubled(shape))) {
-        for (const std::size_t extent : shape) {
-            slices_.push_back(xt::range(1, static_cast<std::ptrdiff_t>(2 * extent + 1), 2));
+    Apart(const auto& shape, bool rows) : cells_(xt::xarray<T, xt::layout_type::row_major>::from_shape(doubled(shape))) {
+        for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+            const auto extent = static_cast<std::ptrdiff_t>(shape[axis]);
+            const bool whole = rows && axis + 1 == shape.size();
+            slices_.push_back(whole ? xt::range(1, extent + 1, 1) : xt::range(1, 2 * extent + 1, 2));
         }
         cells_.fill(std::numeric_limits<T>::quiet_NaN());
     }
@@ -258,25 +261,38 @@ void add_answer(const Request& request, Answer<T>& answer, const auto& layer) {
     answer.add("y", y);
 }
 
-/// The same in the request's `form`: called, which is the default; frozen, as `freeze_options` has it; or from and into memory whose
-/// elements lie `apart`.
+/// Whether x and y are to lie with gaps: their elements `apart`, or their `rows`.
+inline bool lies_apart(const Request& request) {
+    const std::string form = request.word("form", "called");
+    return form == "apart" || form == "rows";
+}
+
+/// What `into(x, y)` makes of x in a y of the shape of `y`, which lie as the request says.
+template <class T>
+auto answered_apart(const Request& request, Answer<T>& answer, const auto& x, auto y, const auto& into) {
+    const bool rows = request.word("form") == "rows";
+    Apart<T> from(x.shape(), rows);
+    auto source = from.view();
+    std::copy(x.begin(), x.end(), source.begin());  // xtensor 0.24 assigns through a temporary of another rank
+    Apart<T> to(y.shape(), rows);
+    auto target = to.view();
+    answer.of([&] { return into(source, target), 0; });
+    std::copy(target.begin(), target.end(), y.begin());
+    return y;
+}
+
+/// The same in the request's `form`: called, which is the default; frozen, as `freeze_options` has it; or from and into memory with
+/// gaps.
 template <class T>
 void add_output(const Request& request, Answer<T>& answer, const auto& layer) {
     const std::string form = request.word("form", "called");
     if (const auto options = freeze_options(request)) {
         add_answer(request, answer, answer.of([&] { return nn::freeze(layer, *options); }));
-    } else if (form == "apart") {
+    } else if (lies_apart(request)) {
         const auto x = request.array<T>("x");
-        Apart<T> from(x.shape());
-        auto source = from.view();
-        std::copy(x.begin(), x.end(), source.begin());  // xtensor 0.24 assigns through a temporary of another rank
-        auto y = layer(x);                              // its shape
-        Apart<T> to(y.shape());
         nn::Workspace workspace;
-        auto target = to.view();
-        answer.of([&] { return layer.forward_into(source, target, workspace), 0; });
-        std::copy(target.begin(), target.end(), y.begin());
-        answer.add("y", y);
+        const auto into = [&](auto& from, auto& to) { layer.forward_into(from, to, workspace); };
+        answer.add("y", answered_apart(request, answer, x, layer(x), into));
     } else if (form == "called") {
         add_answer(request, answer, layer);
     } else {
@@ -364,7 +380,13 @@ void batch_norm(const Request& request, Answer<T>& answer) {
         answer.add("trained", trained);
         answer.add("running_mean", state.running_mean);
         answer.add("running_var", state.running_var);
-        answer.add("y", answer.of([&] { return layer(first, std::as_const(state)); }));
+        auto y = answer.of([&] { return layer(first, std::as_const(state)); });
+        if (lies_apart(request)) {
+            nn::Workspace workspace;
+            const auto into = [&](auto& from, auto& to) { layer.forward_into(from, std::as_const(state), to, workspace); };
+            y = answered_apart(request, answer, first, y, into);
+        }
+        answer.add("y", y);
     });
 }
 

@@ -40,14 +40,16 @@ def common(draw):
 
 FROZEN = ("frozen", "fastest", "fitted")
 FASTEST = ("fastest", "fitted")
+APART = ("apart", "rows")
 
 
 def form(draw, forms=("frozen",)):
-    """How nn is asked: the layer, a frozen form, or the layer with x and y whose elements lie apart. Now and then by several workers.
+    """How nn is asked: the layer, a frozen form, or the layer with x and y whose elements, or rows, lie apart. Now and then by several
+    workers.
 
     frozen: with the layer's own sums; fastest: with those that nn likes best for any x; fitted: for x of this shape."""
-    c = {"form": draw.pick("called", "called", *forms, "apart")}
-    return {**c, "workers": 3} if c["form"] != "apart" and draw.chance(0.1) else c
+    c = {"form": draw.pick("called", "called", *forms, *APART)}
+    return {**c, "workers": 3} if c["form"] not in APART and draw.chance(0.1) else c
 
 
 def batch(draw, most_axes=3, least=1):
@@ -167,6 +169,7 @@ def batch_norm(draw):
         "momentum": draw.pick(0.1, 0.01, 0.5, 1.0),
         "scale": affine,
         "shift": affine,
+        "form": draw.pick("called", "called", *APART),
         **shifted(draw),
         **common(draw),
     }
