@@ -1,0 +1,12 @@
+# cmake -DNN_TESTS=<folder> -P golden_size.cmake: what reference libraries answered takes less than 1 MB in all.
+cmake_minimum_required(VERSION 3.22)
+file(GLOB_RECURSE files ${NN_TESTS}/*_expected.txt ${NN_TESTS}/*.safetensors)
+set(bytes 0)
+foreach(file IN LISTS files)
+    file(SIZE ${file} size)
+    math(EXPR bytes "${bytes} + ${size}")
+endforeach()
+list(LENGTH files count)
+if(count EQUAL 0 OR bytes GREATER_EQUAL 1000000)
+    message(FATAL_ERROR "${count} golden files of ${bytes} bytes, expected some, and less than 1000000")
+endif()
