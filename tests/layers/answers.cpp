@@ -55,7 +55,7 @@ bool has_form(const Request& request, const std::string& form) {
         return form == "apart" || form == "rows";
     }
     if (request.layer == "causal_conv") {
-        return false;
+        return !request.has_array("history");
     }
     return form == "frozen" ? !(with_statistics && request.flag("training", false))
                             : !with_statistics && request.layer != "lstm" && request.layer != "gru";
