@@ -147,9 +147,9 @@ TEST_CASE("bands: the zeros beside the image lie around it along every axis", "[
 }
 
 TEST_CASE("bands: other paddings than zeros, and zeros between cells, have none", "[bands]") {
-    const auto chain = [](const kernels::WindowAxis& axis) {
+    const auto chain = [](const kernels::WindowAxis& axis, const kernels::WindowAxis& first = {.input = 4, .output = 4}) {
         kernels::ConvChain<1, 2> two;
-        two.plans[0].axes[0] = {.input = 4, .output = 4, .mode = PaddingMode::reflect};
+        two.plans[0].axes[0] = first;
         two.plans[1].axes[0] = axis;
         return two.has_bands();
     };
@@ -157,4 +157,6 @@ TEST_CASE("bands: other paddings than zeros, and zeros between cells, have none"
     CHECK(!chain({.input = 4, .output = 0, .kernel = 3}));
     CHECK(!chain({.input = 4, .output = 4, .kernel = 3, .before = 1, .mode = PaddingMode::reflect}));
     CHECK(!chain({.input = 4, .output = 5, .kernel = 3, .input_dilation = 2}));
+    CHECK(!chain({.input = 4, .output = 4}, {.input = 4, .output = 4, .mode = PaddingMode::reflect}));
+    CHECK(!chain({.input = 7, .output = 7}, {.input = 4, .output = 7, .input_dilation = 2}));
 }

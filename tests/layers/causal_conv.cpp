@@ -449,8 +449,14 @@ TEST_CASE("causal_conv: the operation on views says its own name") {
     run(nn::contiguous(history.data(), nn::Shape<3>{1, 1, 1}));
     CHECK(values_of(y) == std::vector<float>{11, 3, 5});
     CHECK(history[0] == 3);
+    run({history.data(), {1, 1, 1}, {9, 9, 2}});  // along an axis of one element any stride does
+    const Tensor<float, 3> two({2, 1, 1}, 1.0F);
+    Tensor<float, 3> of_two({2, 1, 1}, 0.0F);
+    std::vector<float> apart(4, 1);
     CHECK(error_of<shape_error>([&] {
-              run({history.data(), {1, 1, 1}, {1, 1, 2}});
+              nn::ops::causal_conv<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .use_bias = false},
+                                          nn::Batch<const float, 2>(nn::view_of(two)), {nn::view_of(weight), {}, {}},
+                                          {apart.data(), {2, 1, 1}, {2, 1, 1}}, nn::Batch<float, 2>(nn::view_of(of_two)), workspace);
           }) == "nn::ops::causal_conv: the state's arrays must be row-major");
 }
 

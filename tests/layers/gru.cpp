@@ -453,7 +453,13 @@ TEST_CASE("gru: the operation on views says its own name") {
     CHECK(values_of(y) == std::vector<float>{0.5F, 0.25F, 0.125F, 0.0625F});  // z = 1/2, n = 0
     CHECK(hidden(0, 0) == 0.0625F);
     std::vector<float> wide(4, 1);
-    CHECK(error_of<shape_error>([&] { run({wide.data(), {1, 1}, {1, 2}}); }) == "nn::ops::gru: the state's arrays must be row-major");
+    run({wide.data(), {1, 1}, {9, 2}});  // along an axis of one element any stride does
+    const nn::Tensor<float, 3> two({2, 1, 1}, 1.0F);
+    nn::Tensor<float, 3> of_two({2, 1, 1}, 1.0F);
+    CHECK(error_of<shape_error>([&] {
+              nn::ops::gru<float, 2>({.input_size = 1, .hidden_size = 1, .use_bias = false}, nn::Batch<const float, 2>(nn::view_of(two)),
+                                     parameters, {wide.data(), {2, 1}, {2, 1}}, {}, nn::Batch<float, 2>(nn::view_of(of_two)), workspace);
+          }) == "nn::ops::gru: the state's arrays must be row-major");
 }
 
 // ---- static ----

@@ -369,16 +369,21 @@ TEST_CASE("lstm: the operation on views says its own name") {
     std::vector<float> cell(4, 16);
     nn::Workspace workspace;
     const nn::ops::RecurrentParameters<float> parameters{nn::view_of(weight), nn::view_of(weight), {}};
-    const auto run = [&](index_t stride) {
-        nn::ops::lstm<float, 2>({.input_size = 1, .hidden_size = 1, .use_bias = false}, nn::Batch<const float, 2>(nn::view_of(x)),
-                                parameters, {nn::View<float, 2>{hidden.data(), {1, 1}, {1, stride}}, {cell.data(), {1, 1}, {1, stride}}},
-                                {}, nn::Batch<float, 2>(nn::view_of(y)), workspace);
+    const auto run = [&](const auto& from, auto& to, const nn::Shape<2>& strides) {
+        const auto source = nn::view_of(from);
+        const nn::Batch<const float, 2> in(source);
+        const nn::Shape<2> shape{in.count(), 1};
+        nn::ops::lstm<float, 2>({.input_size = 1, .hidden_size = 1, .use_bias = false}, in, parameters,
+                                {nn::View<float, 2>{hidden.data(), shape, strides}, {cell.data(), shape, strides}}, {},
+                                nn::Batch<float, 2>(nn::view_of(to)), workspace);
     };
-    run(1);
+    run(x, y, {9, 2});  // along an axis of one element any stride does
     CHECK(cell[0] == 2);  // every gate is 1/2, g is 0: the cell is halved at each step
     CHECK(close(y, {std::tanh(8) / 2, std::tanh(4) / 2, std::tanh(2) / 2}));
     CHECK(hidden[0] == y(2, 0));
-    CHECK(error_of<shape_error>([&] { run(2); }) == "nn::ops::lstm: the state's arrays must be row-major");
+    const nn::Tensor<float, 3> two({2, 1, 1}, 1.0F);
+    nn::Tensor<float, 3> of_two({2, 1, 1}, 1.0F);
+    CHECK(error_of<shape_error>([&] { run(two, of_two, {2, 1}); }) == "nn::ops::lstm: the state's arrays must be row-major");
 }
 
 TEST_CASE("lstm: what carries is written, and what does not fit its type does not compile") {

@@ -3,7 +3,6 @@
 
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
-#include <ranges>       // std::ranges::forward_range
 #include <string>       // std::string, std::to_string
 #include <string_view>  // std::string_view
 #include <tuple>        // std::apply, std::tuple_size
@@ -87,7 +86,7 @@ void visit_tensors(X& x, Path& path, F& f) {
             visit_tensors<Carried>(element, path, f);
             path.leave(outside);
         };
-        if constexpr (std::ranges::forward_range<X>) {
+        if constexpr (requires { x.begin() != x.end(); }) {
             for (auto& element : x) {
                 visit(element);
             }

@@ -20,7 +20,7 @@ template <class T, std::size_t R>
 struct View {
     T* data = nullptr;   ///< the element at index 0 of every axis
     Shape<R> shape{};    ///< extents
-    Shape<R> strides{};
+    Shape<R> strides{};  ///< elements from one index of an axis to the next
 
     /// The same, to be read only.
     constexpr operator View<const T, R>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
