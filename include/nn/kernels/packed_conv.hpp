@@ -54,7 +54,9 @@ inline bool few_products(index_t channels, index_t outputs, index_t taps) {
 template <class T>
 constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last) {
     const Tile tile = tile_of<T>(isa);
-    const auto room = [](index_t count, index_t width) { return static_cast<double>(divide_up(count, width)) * static_cast<double>(width); };
+    const auto room = [](index_t count, index_t width) {  // in doubles: windows may have saturated
+        return static_cast<double>(divide_up(count, width)) * static_cast<double>(width);
+    };
     const auto across = [&](index_t count) { return room(count, count > tile.columns ? tile.columns / 2 : tile.columns); };
     const double deep = static_cast<double>(depth.deepest());
     const double packing = 5 / static_cast<double>(outputs);
