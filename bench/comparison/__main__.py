@@ -22,8 +22,8 @@ MOST_CALLS = 2000
 DESCRIPTION = """\
 Times nn beside ONNX Runtime, OpenVINO, ncnn, MNN and PyTorch at the same layers and networks, with the same weights, plain float arrays in
 and out, channels first. All answers are checked: the error of one is its distance from the median of the peers' and nn's exact one, relative
-to the largest element where that is above 1, and a peer that errs by more than 1e-4 is no bar. The contestants take turns on the same pinned core, about 50 ms
-each a round; the time of a round is the median of its calls. The table has the least round of each in µs; the JSON the median round, too.
+to the largest element where that is above 1, and a peer that errs by more than 1e-4 is no bar. The contestants take turns on the same
+pinned core, about 50 ms each a round; the time of a round is the median of its calls. The table has the least round of each in µs; the JSON the median round, too.
 The ratio is that of the fastest peer to nn: above 1 nn is ahead. A peer that has no form of a layer, or fails at it, is left out there;
 the JSON has its words.
 

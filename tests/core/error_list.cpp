@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/text.hpp"
 
 namespace {
 
@@ -27,12 +27,6 @@ using Tokens = std::vector<Token>;
 using Texts = std::vector<std::string>;
 
 const std::string gap = "…";
-
-std::string content_of(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    REQUIRE(file);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Words, marks (:: and ... are one) and string literals of a C++ source, without its comments.
 Tokens tokens_of(const std::string& source) {
@@ -241,7 +235,7 @@ std::set<std::string> errors_in_headers() {
     std::set<std::string> found;
     for (const auto& file : files_below(NN_TESTS "/../include/nn", ".hpp")) {
         if (file.filename() != "error.hpp") {
-            add_errors(tokens_of(content_of(file)), found);
+            add_errors(tokens_of(nn::test::text_of(file)), found);
         }
     }
     return found;
@@ -252,7 +246,7 @@ std::set<std::string> errors_in_headers() {
 Texts texts_in_tests() {
     Texts texts;
     for (const auto& file : files_below(NN_TESTS, ".cpp")) {
-        const Tokens tokens = file.filename() == "error_list.cpp" ? Tokens() : tokens_of(content_of(file));
+        const Tokens tokens = file.filename() == "error_list.cpp" ? Tokens() : tokens_of(nn::test::text_of(file));
         for (std::size_t i = 0; i < tokens.size(); ++i) {
             if (tokens[i].kind != Token::Kind::text) {
                 continue;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -14,18 +13,11 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/text.hpp"
 
 namespace {
 
 using Row = std::vector<std::string>;
-
-std::string text_of(const std::string& path) {
-    std::ifstream file(path);
-    REQUIRE(file);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 std::string trimmed(const std::string& text) {
     const auto first = text.find_first_not_of(' ');
@@ -34,7 +26,7 @@ std::string trimmed(const std::string& text) {
 
 /// The rows of the table whose head begins so.
 std::vector<Row> table(const std::string& head) {
-    std::istringstream readme(text_of(NN_TESTS "/../README.md"));
+    std::istringstream readme(nn::test::text_of(NN_TESTS "/../README.md"));
     std::string line;
     while (std::getline(readme, line) && !line.starts_with(head)) {
     }
@@ -64,7 +56,7 @@ std::vector<std::string> code_in(const std::string& cell) {
 
 /// Of convert.cpp, the text of each test by its name after "convert: ", with the constants and functions that it mentions.
 std::map<std::string, std::string> tests() {
-    const std::string text = text_of(NN_TESTS "/io/convert.cpp");
+    const std::string text = nn::test::text_of(NN_TESTS "/io/convert.cpp");
     std::map<std::string, std::string> found;
     const std::string begin = "TEST_CASE(\"convert: ";
     for (auto at = text.find(begin); at != std::string::npos;) {

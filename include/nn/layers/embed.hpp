@@ -84,7 +84,6 @@ private:
                 return Shape<1>{options.embedding_size};
             },
             [this](const Batch<const I, 0>& x, const Batch<T, 1>& y, Workspace&) {
-                ops::check_embed_table<T>(name, options, view_of(weight));
                 ops::embed(options, x, view_of(weight), y, name);
             });
     }
