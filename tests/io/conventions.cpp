@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
-#include "support/text.hpp"
+#include "support/files.hpp"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/catch.hpp"
-#include "support/text.hpp"
+#include "support/files.hpp"
 
 namespace {
 

@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <random>
@@ -20,6 +18,9 @@
 
 #include <nn/io/safetensors.hpp>
 #include <nn/layers/conv.hpp>
+
+#include "support/files.hpp"
+#include "support/golden.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/resource.h>
@@ -33,40 +34,12 @@ namespace {
 namespace fs = std::filesystem;
 using nn::Tensor;
 using nn::test::ContainsSubstring;
-
-/// A directory of this test's own.
-class Scratch {
-public:
-    Scratch() : path_(fs::temp_directory_path() / ("nn-safetensors-" + std::to_string(std::random_device()()))) {
-        fs::create_directory(path_);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() { fs::remove_all(path_); }
-
-    std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-    std::vector<std::string> files() const {
-        std::vector<std::string> names;
-        for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-            names.push_back(entry.path().filename().string());
-        }
-        std::sort(names.begin(), names.end());
-        return names;
-    }
-
-private:
-    fs::path path_;
-};
-
-void write(const std::string& path, const std::string& bytes) {
-    fs::remove(path);  // some file systems wait for the disk when a file is cut and written again
-    std::ofstream(path, std::ios::binary) << bytes;
-}
-
-std::string read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
+using nn::test::file_error_of;
+using nn::test::same;
+using nn::test::Scratch;
+using nn::test::steps;
+using nn::test::text_of;
+using nn::test::write;
 
 std::string length_of(std::uint64_t length) {
     std::string bytes;
@@ -92,35 +65,6 @@ std::string refusal(const Scratch& scratch, const std::string& bytes) {
                                                                                                           : "odd: " + text;
     }
     return "";
-}
-
-template <class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const nn::file_error& error) {
-        return error.what();
-    }
-    return "";
-}
-
-/// The same shape and the same bits: Catch2 cannot show a comparison of tensors, and == takes -0 for 0.
-template <class T, std::size_t R>
-bool same(const Tensor<T, R>& a, const Tensor<T, R>& b) {
-    return a.shape() == b.shape() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](const T& x, const T& y) { return std::memcmp(&x, &y, sizeof(T)) == 0; });
-}
-
-/// -1, -0.75, -0.5, … as tests/reference/golden/safetensors_files.py counts.
-template <class T, std::size_t R>
-Tensor<T, R> steps(const std::array<std::size_t, R>& shape) {
-    Tensor<T, R> tensor(shape);
-    T value = -1;
-    for (T& element : tensor) {
-        element = value;
-        value += T(0.25);
-    }
-    return tensor;
 }
 
 struct Leaf {
@@ -289,7 +233,7 @@ TEST_CASE("safetensors: the bytes are those that the Python library writes, and 
     const Scratch scratch;
     const std::string path = scratch / "everything.safetensors";
     nn::save_safetensors(path, Everything());
-    CHECK(read(path) == read(NN_TESTS "/io/golden_net.safetensors"));
+    CHECK(text_of(path) == text_of(NN_TESTS "/io/golden_net.safetensors"));
 
     const Everything saved;
     const nn::SafetensorsFile file(path);
@@ -316,7 +260,7 @@ TEST_CASE("safetensors: the bytes are those that the Python library writes, and 
     CHECK(same(loaded.truth, saved.truth));
 
     nn::save_safetensors(scratch / "nothing.safetensors", Named{});
-    CHECK(read(scratch / "nothing.safetensors") == length_of(8) + "{}      ");
+    CHECK(text_of(scratch / "nothing.safetensors") == length_of(8) + "{}      ");
     CHECK(nn::SafetensorsFile(scratch / "nothing.safetensors").names().empty());
 }
 
@@ -369,7 +313,7 @@ TEST_CASE("safetensors: a file that lies about its lengths is refused") {
     const std::string path = scratch / "file";
     write(path, length_of(100'000'001));
     fs::resize_file(path, 200'000'000);  // a hole, which takes no room
-    CHECK(error_of([&] { nn::SafetensorsFile file(path); }) ==
+    CHECK(file_error_of([&] { nn::SafetensorsFile file(path); }) ==
           "nn::SafetensorsFile: " + path + ": the header is 100000001 bytes long, expected at most 100000000");
 }
 
@@ -564,19 +508,19 @@ TEST_CASE("safetensors: no change of a byte and no cut of a file does harm") {
 
 TEST_CASE("safetensors: what cannot be read is refused in the system's words") {
     const Scratch scratch;
-    CHECK(error_of([&] { nn::SafetensorsFile file(scratch / "nowhere"); }) ==
+    CHECK(file_error_of([&] { nn::SafetensorsFile file(scratch / "nowhere"); }) ==
           "nn::SafetensorsFile: " + scratch / "nowhere" + ": cannot be opened: No such file or directory");
-    CHECK(error_of([&] { nn::SafetensorsFile file(scratch / ""); }) ==
+    CHECK(file_error_of([&] { nn::SafetensorsFile file(scratch / ""); }) ==
           "nn::SafetensorsFile: " + scratch / "" + ": is a directory, expected a safetensors file");
 #if NN_TEST_POSIX
     REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
-    CHECK(error_of([&] { nn::SafetensorsFile file(scratch / "pipe"); }) ==
+    CHECK(file_error_of([&] { nn::SafetensorsFile file(scratch / "pipe"); }) ==
           "nn::SafetensorsFile: " + scratch / "pipe" + ": is no regular file, expected a safetensors file");
     // A file that claims 4096 bytes and has a few, as one does that is cut short while it is read.
     const std::string online = "/sys/devices/system/cpu/online";
     std::error_code none;
-    if (fs::file_size(online, none) == 4096 && read(online).size() < 8) {
-        CHECK(error_of([&] { nn::SafetensorsFile file(online); }) ==
+    if (fs::file_size(online, none) == 4096 && text_of(online).size() < 8) {
+        CHECK(file_error_of([&] { nn::SafetensorsFile file(online); }) ==
               "nn::SafetensorsFile: " + online + ": cannot be read: it became shorter");
     }
 #endif
@@ -593,7 +537,7 @@ TEST_CASE("safetensors: data for which there is no memory are refused") {
     REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
     const rlimit small{rlim_t{1} << 39, limit.rlim_max};
     REQUIRE(setrlimit(RLIMIT_AS, &small) == 0);
-    const std::string text = error_of([&] { nn::SafetensorsFile file(path); });
+    const std::string text = file_error_of([&] { nn::SafetensorsFile file(path); });
     REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
     CHECK(text == "nn::SafetensorsFile: " + path + ": holds 1099511627776 bytes of data, for which there is no memory");
 }
@@ -605,24 +549,24 @@ TEST_CASE("safetensors: a tensor that is not there as asked for is an error that
     const std::string who = "nn::SafetensorsFile: " + path + ": ";
     write(path, bytes_of(one, 8));
     const nn::SafetensorsFile file(path);
-    CHECK(error_of([&] { (void)file.get<char16_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as U16)");
-    CHECK(error_of([&] { (void)file.get<std::int32_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as I32)");
-    CHECK(error_of([&] { (void)file.get<float, 2>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 2)");
-    CHECK(error_of([&] { (void)file.get<float, 0>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 0)");
-    CHECK(error_of([&] { (void)file.get<float, 1>("b"); }) == who + R"(has no tensor "b"; it has "a")");
-    CHECK(error_of([&] { (void)file.shape("b"); }) == who + R"(has no tensor "b"; it has "a")");
-    CHECK(error_of([&] { (void)file.dtype("b"); }) == who + R"(has no tensor "b"; it has "a")");
-    CHECK(error_of([&] { (void)file.bytes("b"); }) == who + R"(has no tensor "b"; it has "a")");
+    CHECK(file_error_of([&] { (void)file.get<char16_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as U16)");
+    CHECK(file_error_of([&] { (void)file.get<std::int32_t, 1>("a"); }) == who + R"(tensor "a" (2,) is of F32, asked for as I32)");
+    CHECK(file_error_of([&] { (void)file.get<float, 2>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 2)");
+    CHECK(file_error_of([&] { (void)file.get<float, 0>("a"); }) == who + R"(tensor "a" (2,) has 1 axis, asked for with 0)");
+    CHECK(file_error_of([&] { (void)file.get<float, 1>("b"); }) == who + R"(has no tensor "b"; it has "a")");
+    CHECK(file_error_of([&] { (void)file.shape("b"); }) == who + R"(has no tensor "b"; it has "a")");
+    CHECK(file_error_of([&] { (void)file.dtype("b"); }) == who + R"(has no tensor "b"; it has "a")");
+    CHECK(file_error_of([&] { (void)file.bytes("b"); }) == who + R"(has no tensor "b"; it has "a")");
 
     Named many;
     for (int i = 0; i < 9; ++i) {
         many.tensors.emplace_back("t" + std::to_string(i), Tensor<float, 1>{0});
     }
     nn::save_safetensors(path, many);
-    CHECK(error_of([&] { (void)nn::SafetensorsFile(path).shape("b"); }) ==
+    CHECK(file_error_of([&] { (void)nn::SafetensorsFile(path).shape("b"); }) ==
           who + R"(has no tensor "b"; it has "t0", "t1", "t2", "t3", "t4" and 4 more)");
     nn::save_safetensors(path, Named{});
-    CHECK(error_of([&] { (void)nn::SafetensorsFile(path).shape("b"); }) == who + R"(has no tensor "b"; it has none)");
+    CHECK(file_error_of([&] { (void)nn::SafetensorsFile(path).shape("b"); }) == who + R"(has no tensor "b"; it has none)");
 }
 
 TEST_CASE("safetensors: a file that does not fit is refused whole") {
@@ -633,7 +577,7 @@ TEST_CASE("safetensors: a file that does not fit is refused whole") {
     Net net;
     auto state = net.initial_state(1);
     const auto load = [&](auto&... states) {
-        const std::string text = error_of([&] { nn::load_safetensors(path, net, states...); });
+        const std::string text = file_error_of([&] { nn::load_safetensors(path, net, states...); });
         CHECK(same(net.conv.weight, untouched.conv.weight));
         CHECK(same(*net.conv.bias, *untouched.conv.bias));
         CHECK(same(net.leaf.shift, untouched.leaf.shift));
@@ -667,7 +611,7 @@ TEST_CASE("safetensors: a file that does not fit is refused whole") {
 
     Named twice{{{"a", {1}}, {"a", {1}}}};
     nn::save_safetensors(path, Named{{{"a", {2}}}});
-    CHECK(error_of([&] { nn::load_safetensors(path, twice); }) == who + R"(1 of the network's names stand for two tensors: "a")");
+    CHECK(file_error_of([&] { nn::load_safetensors(path, twice); }) == who + R"(1 of the network's names stand for two tensors: "a")");
     CHECK(twice.tensors[0].second(0) == 1);
 
     write(path, "no tensors");
@@ -701,7 +645,7 @@ TEST_CASE("safetensors: a network whose names a file cannot hold is not saved") 
     const std::string path = scratch / "net.safetensors";
     const std::string who = "nn::save_safetensors: " + path + ": ";
     const auto save = [&](const std::string& name, const std::string& other) {
-        return error_of([&] { nn::save_safetensors(path, Named{{{name, {1}}, {other, {1}}}}); });
+        return file_error_of([&] { nn::save_safetensors(path, Named{{{name, {1}}, {other, {1}}}}); });
     };
     CHECK(save("a", "a") == who + R"(two tensors are named "a")");
     CHECK(save("a", "__metadata__") == who + "a tensor is named __metadata__, which the format keeps for itself");
@@ -714,16 +658,16 @@ TEST_CASE("safetensors: a network whose names a file cannot hold is not saved") 
 TEST_CASE("safetensors: a save that fails leaves the old file, and nothing else") {
     const Scratch scratch;
     const Named net{{{"a", {1}}}};
-    CHECK(error_of([&] { nn::save_safetensors(scratch / "nowhere/net", net); }) == "nn::save_safetensors: " + scratch / "nowhere/net" +
+    CHECK(file_error_of([&] { nn::save_safetensors(scratch / "nowhere/net", net); }) == "nn::save_safetensors: " + scratch / "nowhere/net" +
                                                                                        ": cannot be written: " + scratch / "nowhere/net" +
                                                                                        ".tmp0: No such file or directory");
     fs::create_directory(scratch / "folder");
-    CHECK(error_of([&] { nn::save_safetensors(scratch / "folder", net); }) ==
+    CHECK(file_error_of([&] { nn::save_safetensors(scratch / "folder", net); }) ==
           "nn::save_safetensors: " + scratch / "folder" + ": is a directory, expected a file to replace");
     CHECK(scratch.files() == std::vector<std::string>{"folder"});
 #if NN_TEST_POSIX
     REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
-    CHECK(error_of([&] { nn::save_safetensors(scratch / "pipe", net); }) ==
+    CHECK(file_error_of([&] { nn::save_safetensors(scratch / "pipe", net); }) ==
           "nn::save_safetensors: " + scratch / "pipe" + ": is no regular file, expected a file to replace");
 
     // A disk that is full, or a quota: the refusal comes with a write, or, what fits the buffer, when the file is closed.
@@ -737,10 +681,10 @@ TEST_CASE("safetensors: a save that fails leaves the old file, and nothing else"
         large.tensors[0].second = Tensor<float, 1>(std::array<std::size_t, 1>{size});
         const rlimit small{64, limit.rlim_max};
         REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-        const std::string text = error_of([&] { nn::save_safetensors(path, large); });
+        const std::string text = file_error_of([&] { nn::save_safetensors(path, large); });
         REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
         CHECK(text == "nn::save_safetensors: " + path + ": cannot be written: File too large");
-        CHECK(read(path) == "old");
+        CHECK(text_of(path) == "old");
         CHECK(scratch.files() == std::vector<std::string>{"folder", "net", "pipe"});
     }
     std::signal(SIGXFSZ, handler);
@@ -754,13 +698,13 @@ TEST_CASE("safetensors: a save replaces the old file and spares what is not its 
     write(path, std::string(1000, 'x'));
     write(path + ".tmp0", "somebody else's");
     nn::save_safetensors(path, net);
-    const std::string saved = read(path);
+    const std::string saved = text_of(path);
     CHECK(nn::SafetensorsFile(path).get<float, 1>("a")(0) == 1);
-    CHECK(read(path + ".tmp0") == "somebody else's");
+    CHECK(text_of(path + ".tmp0") == "somebody else's");
     CHECK(scratch.files() == std::vector<std::string>{"net", "net.tmp0"});
 
     nn::save_safetensors(path, net);
-    CHECK(read(path) == saved);
+    CHECK(text_of(path) == saved);
 #if NN_TEST_POSIX
     fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
     fs::create_symlink("net", scratch / "link");

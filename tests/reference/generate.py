@@ -96,6 +96,7 @@ SECTIONS = [
     Section("io/convert_torch_expected.txt", "convert", TORCH),
     Section("io/golden.safetensors", "safetensors_files", SAFETENSORS),
     Section("io/golden_net.safetensors", "safetensors_files", SAFETENSORS),
+    Section("io/npy_expected.txt", "npy_files", ("numpy",)),
     Section("io/torch.safetensors", "convert", TORCH + ("safetensors",), tolerance=1e-6, seed=0),
     Section("io/torch_answer.safetensors", "convert", TORCH + ("safetensors",), tolerance=1e-6, seed=0),
     Section(

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <nn/core/index.hpp>
+#include <nn/tensor.hpp>
 
 #include "support/strided.hpp"
 
@@ -28,6 +29,18 @@ public:
 private:
     int q_ = 0;
 };
+
+/// -1, -0.75, -0.5, …: exact in every type with a fraction.
+template <class T, std::size_t R>
+Tensor<T, R> steps(const Shape<R>& shape) {
+    Tensor<T, R> tensor = make_tensor<T, R>(shape);
+    T value = -1;
+    for (T& element : tensor) {
+        element = value;
+        value += T(0.25);
+    }
+    return tensor;
+}
 
 /// One line of an expected.txt.
 class GoldenLine {

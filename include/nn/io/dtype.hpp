@@ -6,7 +6,8 @@
 #include <bit>          // std::bit_cast, std::countl_zero, std::endian
 #include <concepts>     // std::floating_point, std::same_as, std::integral
 #include <cstddef>      // std::byte, std::size_t
-#include <cstdint>      // std::uint16_t, std::uint32_t
+#include <cstdint>      // std::uint16_t, std::uint32_t, std::uint64_t
+#include <span>         // std::span
 #include <string_view>  // std::string_view
 #include <type_traits>  // std::is_signed_v
 
@@ -66,6 +67,15 @@ constexpr const Dtype* dtype_of() {
     } else {
         return find_dtype(std::is_signed_v<T> ? "I8" : "U8");
     }
+}
+
+/// The number that these bytes of a file make, the lowest first.
+constexpr std::uint64_t little_endian(std::span<const std::byte> bytes) {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        number |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+    }
+    return number;
 }
 
 /// Copies elements of `width` bytes between a file, which is little-endian, and the memory of a host.

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>     // std::copy_n
 #include <cerrno>        // errno
-#include <cstddef>       // std::size_t
-#include <cstdio>        // std::fopen, std::fwrite
+#include <cstddef>       // std::byte, std::size_t
+#include <cstdint>       // std::uintmax_t
+#include <cstdio>        // std::fopen, std::fread, std::fwrite
 #include <filesystem>    // std::filesystem::path
+#include <limits>        // std::numeric_limits
 #include <memory>        // std::unique_ptr
+#include <new>           // std::nothrow
+#include <span>          // std::span
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 #include <system_error>  // std::error_code
@@ -35,6 +40,78 @@ using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 
 /// What the system says of its last refusal.
 inline std::string system_text() { return std::error_code(errno, std::generic_category()).message(); }
+
+/// A file's bytes from the first to the last, read by path or out of memory. `who` is for the error texts.
+class ByteSource {
+public:
+    /// The file at `path`, which should be `format`: "a safetensors file".
+    ByteSource(std::string_view who, const std::filesystem::path& path, std::string_view format) : who_(who), name_(path.string()) {
+        std::error_code error;
+        const std::filesystem::file_status status = std::filesystem::status(path, error);
+        if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+            fail("is ", std::filesystem::is_directory(status) ? "a directory" : "no regular file", ", expected ", format);
+        }
+        file_.reset(std::fopen(name_.c_str(), "rb"));
+        if (file_ == nullptr) {
+            fail("cannot be opened: ", system_text());
+        }
+        left_ = std::filesystem::file_size(path, error);
+        if (error) {
+            fail("cannot be read: ", error.message());
+        }
+    }
+    /// Bytes that are in memory; `name` stands for the path.
+    ByteSource(std::string_view who, std::span<const std::byte> bytes, std::string_view name)
+        : who_(who), name_(name), bytes_(bytes.data()), left_(bytes.size()) {}
+
+    const std::string& name() const { return name_; }
+    std::uintmax_t left() const { return left_; }
+
+    /// The next bytes, no more than are left.
+    void read(void* to, std::size_t count) {
+        left_ -= count;
+        if (file_ == nullptr) {
+            std::copy_n(bytes_, count, static_cast<std::byte*>(to));
+            bytes_ += count;
+            return;
+        }
+        errno = 0;
+        if (std::fread(to, 1, count, file_.get()) != count) {
+            fail("cannot be read: ", errno != 0 ? system_text() : "it became shorter");
+        }
+    }
+
+    /// `left()`, refused where no memory can hold so many.
+    index_t data_bytes() const {
+        if (left_ > static_cast<std::uintmax_t>(std::numeric_limits<index_t>::max())) {
+            no_memory();  // 2 GiB where an index_t has 32 bits
+        }
+        return static_cast<index_t>(left_);
+    }
+    /// All that is left.
+    std::unique_ptr<std::byte[]> data() {
+        const auto count = static_cast<std::size_t>(data_bytes());
+        std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[count]);
+        if (bytes == nullptr) {
+            no_memory();
+        }
+        read(bytes.get(), count);
+        return bytes;
+    }
+
+private:
+    template <class... Parts>
+    [[noreturn]] void fail(const Parts&... parts) const {
+        fail_file(who_, name_, parts...);
+    }
+    [[noreturn]] void no_memory() const { fail("holds ", left_, " bytes of data, for which there is no memory"); }
+
+    std::string_view who_;
+    std::string name_;
+    FileHandle file_;
+    const std::byte* bytes_ = nullptr;  // the next of those in memory
+    std::uintmax_t left_ = 0;
+};
 
 /// A file written beside the one that it then replaces in one step.
 class Replacement {

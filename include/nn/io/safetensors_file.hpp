@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>     // std::copy_n, std::lower_bound
+#include <algorithm>     // std::lower_bound
 #include <array>         // std::array
-#include <cerrno>        // errno
 #include <cstddef>       // std::byte, std::size_t
-#include <cstdint>       // std::uint64_t, std::uintmax_t
-#include <cstdio>        // std::fopen, std::fread
+#include <cstdint>       // std::uint64_t
 #include <filesystem>    // std::filesystem::path
-#include <limits>        // std::numeric_limits
 #include <memory>        // std::unique_ptr
-#include <new>           // std::nothrow
 #include <span>          // std::span
 #include <string>        // std::string
 #include <string_view>   // std::string_view
-#include <system_error>  // std::error_code
 #include <utility>       // std::move
 #include <vector>        // std::vector
 
@@ -22,6 +17,7 @@
 #include <nn/io/dtype.hpp>
 #include <nn/io/file.hpp>
 #include <nn/io/safetensors_header.hpp>
+#include <nn/io/stored_array.hpp>
 #include <nn/tensor.hpp>
 
 namespace nn::inline NN_ABI {
@@ -60,36 +56,12 @@ private:
 class SafetensorsFile {
 public:
     /// Reads the file.
-    explicit SafetensorsFile(const std::filesystem::path& path) : path_(path.string()) {
-        std::error_code error;
-        const std::filesystem::file_status status = std::filesystem::status(path, error);
-        if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
-            fail("is ", std::filesystem::is_directory(status) ? "a directory" : "no regular file", ", expected a safetensors file");
-        }
-        const detail::FileHandle file(std::fopen(path_.c_str(), "rb"));
-        if (file == nullptr) {
-            fail("cannot be opened: ", detail::system_text());
-        }
-        const std::uintmax_t size = std::filesystem::file_size(path, error);
-        if (error) {
-            fail("cannot be read: ", error.message());
-        }
-
-        open(size, [&](void* to, std::size_t count) {
-            errno = 0;
-            if (std::fread(to, 1, count, file.get()) != count) {
-                fail("cannot be read: ", errno != 0 ? detail::system_text() : "it became shorter");
-            }
-        });
-    }
+    explicit SafetensorsFile(const std::filesystem::path& path)
+        : SafetensorsFile(detail::ByteSource(who, path, "a safetensors file")) {}
 
     /// The bytes of a file, such as a program carries in itself; they are copied. In error texts `name` stands for the path.
-    explicit SafetensorsFile(std::span<const std::byte> bytes, std::string_view name = "bytes in memory") : path_(name) {
-        open(bytes.size(), [&](void* to, std::size_t count) {
-            std::copy_n(bytes.begin(), count, static_cast<std::byte*>(to));
-            bytes = bytes.subspan(count);
-        });
-    }
+    explicit SafetensorsFile(std::span<const std::byte> bytes, std::string_view name = "bytes in memory")
+        : SafetensorsFile(detail::ByteSource(who, bytes, name)) {}
 
     bool contains(std::string_view name) const { return find(name) != nullptr; }  ///< whether it has a tensor of this name
 
@@ -119,18 +91,7 @@ public:
     template <detail::file_element T, std::size_t R>
     Tensor<T, R> get(std::string_view name) const {
         const detail::SafetensorsEntry& found = entry(name);
-        if (!detail::widens_to<T>(found.dtype)) {
-            fail("tensor ", detail::in_quotes(name), " ", found.shape, " is of ", found.dtype->name, ", asked for as ",
-                 detail::dtype_of<T>()->name);
-        }
-        if (found.shape.size() != R) {
-            fail("tensor ", detail::in_quotes(name), " ", found.shape, " has ", found.shape.size(), detail::axes(found.shape.size()),
-                 ", asked for with ", R);
-        }
-        Shape<R> shape{};
-        for (std::size_t axis = 0; axis < R; ++axis) {
-            shape[axis] = found.shape[axis];
-        }
+        const Shape<R> shape = detail::asked_shape<T, R>(who, path_, "tensor " + detail::in_quotes(name), found.dtype, found.shape);
         Tensor<T, R> tensor = make_tensor<T, R>(shape);
         detail::read_elements(found.dtype, data_.get() + found.begin(), tensor.data(), tensor.size());
         return tensor;
@@ -139,44 +100,30 @@ public:
     const std::string& path() const { return path_; }  ///< where it came from
 
 private:
+    static constexpr std::string_view who = "nn::SafetensorsFile";
+
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
-        detail::fail_file("nn::SafetensorsFile", path_, parts...);
+        detail::fail_file(who, path_, parts...);
     }
 
-    /// Reads and checks `size` bytes that `read(to, count)` hands out one after another.
-    template <class Read>
-    void open(std::uintmax_t size, const Read& read) {
+    explicit SafetensorsFile(detail::ByteSource source) : path_(source.name()) {
         std::array<std::byte, 8> length_bytes{};
-        if (size < length_bytes.size()) {
-            fail("is ", size, " bytes long, expected a safetensors file, which has at least 8");
+        if (source.left() < length_bytes.size()) {
+            fail("is ", source.left(), " bytes long, expected a safetensors file, which has at least 8");
         }
-        read(length_bytes.data(), length_bytes.size());
-        std::uint64_t length = 0;
-        for (std::size_t i = 0; i < length_bytes.size(); ++i) {
-            length |= std::to_integer<std::uint64_t>(length_bytes[i]) << (8 * i);
-        }
-        if (length > size - length_bytes.size()) {
-            fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", size - length_bytes.size(),
-                 " follow");
+        source.read(length_bytes.data(), length_bytes.size());
+        const std::uint64_t length = detail::little_endian(length_bytes);
+        if (length > source.left()) {
+            fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", source.left(), " follow");
         }
         if (length > static_cast<std::uint64_t>(detail::most_header_bytes)) {
             fail("the header is ", length, " bytes long, expected at most ", detail::most_header_bytes);
         }
         std::string header(static_cast<std::size_t>(length), ' ');
-        read(header.data(), header.size());
-
-        const std::uintmax_t data_bytes = size - length_bytes.size() - length;
-        const auto no_memory = [&] { fail("holds ", data_bytes, " bytes of data, for which there is no memory"); };
-        if (data_bytes > static_cast<std::uintmax_t>(std::numeric_limits<index_t>::max())) {
-            no_memory();  // a file of 2 GiB where an index_t has 32 bits
-        }
-        entries_ = detail::parse_safetensors_header(path_, header, static_cast<index_t>(data_bytes));
-        data_.reset(new (std::nothrow) std::byte[static_cast<std::size_t>(data_bytes)]);
-        if (data_ == nullptr) {
-            no_memory();
-        }
-        read(data_.get(), static_cast<std::size_t>(data_bytes));
+        source.read(header.data(), header.size());
+        entries_ = detail::parse_safetensors_header(path_, header, source.data_bytes());
+        data_ = source.data();
     }
 
     const detail::SafetensorsEntry* find(std::string_view name) const {

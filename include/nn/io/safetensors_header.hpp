@@ -25,11 +25,11 @@
 #include <nn/core/error.hpp>
 #include <nn/io/dtype.hpp>
 #include <nn/io/file.hpp>
+#include <nn/io/stored_array.hpp>
 
 namespace nn::inline NN_ABI::detail {
 
 inline constexpr index_t most_header_bytes = 100'000'000;  // the reference implementation's
-inline constexpr std::size_t most_axes = 64;               // numpy's
 inline constexpr std::size_t most_metadata = 10'000;       // texts for people; a few dozen in files of today
 inline constexpr std::string_view metadata_name = "__metadata__";
 
@@ -205,21 +205,11 @@ private:
         if (!has_dtype_ || !has_shape_ || !has_offsets_) {
             fail_tensor("has no ", !has_dtype_ ? "dtype" : !has_shape_ ? "shape" : "data_offsets");
         }
-        // Strides are products of the other extents, so that these must fit even if one extent is 0.
-        index_t elements = 1;
-        bool empty = false;
-        for (const index_t extent : entry.shape) {
-            empty = empty || extent == 0;
-            elements = saturating_multiply(elements, std::max<index_t>(extent, 1));
-        }
-        // By eights: where an index_t has 32 bits, it does not count those of all that memory holds.
-        const index_t rest = elements % 8 * entry.dtype->bits;
-        index_t bytes = saturating_add(saturating_multiply(elements / 8, entry.dtype->bits), rest / 8);
-        if (std::max(elements, bytes) == std::numeric_limits<index_t>::max()) {
+        const auto [bytes, fits, whole] = footprint(entry.dtype, entry.shape);
+        if (!fits) {
             fail_tensor("the shape ", entry.shape, " is more than any memory holds");
         }
-        bytes = empty ? 0 : bytes;
-        if (!empty && rest % 8 != 0) {
+        if (!whole) {
             fail_tensor("the shape ", entry.shape, " of ", entry.dtype->name, " is no whole number of bytes");
         }
         if (entry.begin() > entry.end()) {

@@ -5,10 +5,7 @@ import ml_dtypes
 import numpy as np
 from safetensors.numpy import save
 
-
-def steps(shape, dtype):
-    """-1, -0.75, -0.5, …: exact in every type with a fraction."""
-    return (np.arange(np.prod(shape, dtype=int)) / 4 - 1).reshape(shape).astype(dtype)
+from .text import steps
 
 
 def golden():

@@ -20,6 +20,11 @@ class Fill:
         return (self.numbers(shape) - 5) / 10
 
 
+def steps(shape, dtype):
+    """-1, -0.75, -0.5, …: exact in every type with a fraction."""
+    return (np.arange(np.prod(shape, dtype=int)) / 4 - 1).reshape(shape).astype(dtype)
+
+
 def words(*arrays):
     """Of each array its rank, its extents and its elements, in float64."""
     for array in map(np.asarray, arrays):
