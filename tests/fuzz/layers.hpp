@@ -29,6 +29,7 @@
 
 namespace nn::fuzz {
 
+using test::dense;
 using test::Dense;
 using test::Extents;
 
@@ -144,10 +145,6 @@ std::string text_of(const auto& extents) {
 
 // ---- arrays of the references: (batch, channels, space…) whatever the layout ----
 
-template <std::size_t R>
-Dense dense(const Tensor<float, R>& tensor) {
-    return {test::shape_of(tensor), {tensor.begin(), tensor.end()}};
-}
 /// (B, L…, C) as (B, C, L…), and back.
 template <class E>
 std::vector<E> channels_first(std::vector<E> extents, Layout layout) {

@@ -259,12 +259,10 @@ TEST_CASE("Conv: every layer of random options equals the definition, in both la
         for (float& element : x) {
             element = random.real<float>();
         }
-        const auto dense = [](const auto& tensor) {
-            return test::Dense{test::Extents(tensor.shape().begin(), tensor.shape().end()), {tensor.begin(), tensor.end()}};
-        };
         const test::NaiveConv expected =
-            test::naive_conv(options, dense(x), dense(conv.weight), conv.bias ? std::optional(dense(*conv.bias)) : std::nullopt,
-                             masked ? std::optional(dense(conv.weight)) : std::nullopt);
+            test::naive_conv(options, test::dense(x), test::dense(conv.weight),
+                             conv.bias ? std::optional(test::dense(*conv.bias)) : std::nullopt,
+                             masked ? std::optional(test::dense(conv.weight)) : std::nullopt);
         const Tensor<float, 4> y = conv(x);
         CHECK(test::Extents(y.shape().begin(), y.shape().end()) == expected.y.shape);
         const auto terms = static_cast<index_t>(conv.weight.size()) / 6;

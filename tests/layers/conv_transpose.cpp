@@ -27,6 +27,7 @@ namespace {
 using namespace nn;
 using test::close;
 using test::CounterFill;
+using test::dense;
 using test::Dense;
 using test::error_of;
 using test::Extents;
@@ -60,11 +61,6 @@ void fill_whole(Random& random, L& layer) {
     if (layer.bias) {
         layer.bias = whole<double>(random, extents_of(*layer.bias));
     }
-}
-
-template <class X>
-Dense dense(const X& x) {
-    return {shape_of(x), {x.begin(), x.end()}};
 }
 
 constexpr PaddingRule rules[] = {PaddingRule::numbers, PaddingRule::same, PaddingRule::same_lower, PaddingRule::valid, PaddingRule::half};

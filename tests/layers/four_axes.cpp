@@ -13,16 +13,12 @@
 
 namespace {
 
+using nn::test::dense;
 using nn::test::Dense;
 using nn::test::noise;
 using nn::test::Random;
 using nn::test::shape_of;
 using nn::test::values_of;
-
-template <std::size_t R>
-Dense dense(const nn::Tensor<double, R>& tensor) {
-    return {shape_of(tensor), {tensor.begin(), tensor.end()}};
-}
 
 template <std::size_t R>
 double inner(const nn::Tensor<double, R>& a, const nn::Tensor<double, R>& b) {

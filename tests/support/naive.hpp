@@ -44,6 +44,13 @@ Dense dense(const Strided<T>& array) {
     return result;
 }
 
+/// The same of an array that is walked row by row.
+template <class X>
+    requires requires(const X& x) { x.begin(), x.end(); }
+Dense dense(const X& x) {
+    return {Extents(x.shape().begin(), x.shape().end()), {x.begin(), x.end()}};
+}
+
 /// The axes in another order: axis i of the result is axis `order[i]` of `array`.
 inline Dense permuted(const Dense& array, const std::vector<std::size_t>& order) {
     Extents shape;
