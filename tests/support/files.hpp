@@ -15,6 +15,7 @@
 #include <nn/tensor.hpp>
 
 #include "support/catch.hpp"
+#include "support/tensors.hpp"
 
 namespace nn::test {
 
@@ -55,15 +56,23 @@ inline void write(const std::string& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
+/// Calls `f` with many copies of a file, in each of which four bytes have become others of its own.
+template <class F>
+void for_each_jumbled(const std::string& good, const F& f) {
+    std::mt19937 rng(1);
+    for (int i = 0; i < 5000; ++i) {
+        std::string bytes = good;
+        for (int changes = 0; changes < 4; ++changes) {
+            bytes[rng() % bytes.size()] = good[rng() % good.size()];
+        }
+        f(bytes);
+    }
+}
+
 /// The text of the file_error that f throws; "" where it throws none.
 template <class F>
 std::string file_error_of(const F& f) {
-    try {
-        f();
-    } catch (const file_error& error) {
-        return error.what();
-    }
-    return "";
+    return error_of<file_error>(f);
 }
 
 /// Of one shape and equal to the bit, payloads of NaN too. (Catch2 cannot show a comparison of tensors, and == takes -0 for 0.)
