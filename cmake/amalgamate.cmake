@@ -1,7 +1,7 @@
 # cmake -DNN_INCLUDE=<include> -DNN_VERSION=<its version> -DNN_OUTPUT=<file> -P amalgamate.cmake: all of nn in one header.
 #
-# It holds each header once, where it is included first: nn.hpp, threads.hpp, and io/ for programs that have nlohmann-json, because whoever
-# takes one file is to have all there is.
+# It holds each header once, where it is included first: nn.hpp, threads.hpp, io/npy.hpp, and the rest of io/ for programs that have
+# nlohmann-json, because whoever takes one file is to have all there is.
 cmake_minimum_required(VERSION 3.22)
 cmake_path(ABSOLUTE_PATH NN_INCLUDE)
 
@@ -39,7 +39,7 @@ file(GLOB_RECURSE headers RELATIVE ${NN_INCLUDE} ${NN_INCLUDE}/nn/*.hpp)
 set(io ${headers})
 list(FILTER io INCLUDE REGEX "^nn/io/")
 set(all "")
-foreach(header nn/nn.hpp nn/threads.hpp)
+foreach(header nn/nn.hpp nn/threads.hpp nn/io/npy.hpp)
     take(${header} text)
     string(APPEND all "${text}")
 endforeach()

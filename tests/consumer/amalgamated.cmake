@@ -23,7 +23,7 @@ endforeach()
 # A header that would be left out is an error.
 set(scratch ${NN_PROGRAM}_scratch)
 file(REMOVE_RECURSE ${scratch})
-foreach(part nn/nn.hpp nn/threads.hpp nn/io/safetensors.hpp nn/layers/forgotten.hpp)
+foreach(part nn/nn.hpp nn/threads.hpp nn/io/npy.hpp nn/io/safetensors.hpp nn/layers/forgotten.hpp)
     file(WRITE ${scratch}/include/${part} "")
 endforeach()
 execute_process(COMMAND ${CMAKE_COMMAND} -DNN_INCLUDE=${scratch}/include -DNN_VERSION=0 -DNN_OUTPUT=${scratch}/nn.hpp -P ${amalgamate}

@@ -9,6 +9,7 @@
 #include <nn.hpp>
 #else
 #include <nn/io/convert.hpp>
+#include <nn/io/npy.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 #include <nn/threads.hpp>

@@ -5,6 +5,7 @@
 #include <random>
 #include <string_view>
 
+#include <nn/io/npy.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 #include <nn/threads.hpp>
@@ -24,6 +25,8 @@ int main(int count, char** arguments) {
         const nn::Linear<float> none({.in_features = 3, .out_features = -1}, rng);
     } else if (error == "file") {
         nn::load_safetensors("absent.safetensors", linear);
+    } else if (error == "array") {
+        nn::load_npy<float, 1>("absent.npy");
     } else if (error == "workers") {
         const nn::ThreadPool none(0);
     }

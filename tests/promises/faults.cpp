@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <nn/io/npy.hpp>
 #include <nn/io/safetensors.hpp>
 #include <nn/nn.hpp>
 
@@ -246,9 +247,8 @@ TEST_CASE("convolutions that run band by band leave output as it was when memory
             const auto frozen = nn::freeze(net, nn::FreezeOptions{.input_shape = {1, 16, size, size}});
             const auto x = noise<float, 4>({1, 16, size, size});
             CAPTURE(stride, size, wide);
-            CHECK(check_steps(frozen(x), [&](auto& to, nn::Workspace& workspace) {
-                      frozen.forward_into(x, nn::view_of(to), workspace);
-                  }) > 3);
+            CHECK(check_steps(frozen(x), [&](auto& to, nn::Workspace& workspace) { frozen.forward_into(x, nn::view_of(to), workspace); }) >
+                  3);
         }
     }
 }
@@ -406,4 +406,29 @@ TEST_CASE("loading: out of memory at any place, the network is as before and not
     CHECK(count > 20);
     CHECK(identical_states(net, source));
     CHECK(identical_states(state, source_state));
+}
+
+TEST_CASE("saving and loading of .npy: out of memory at any place, an old file is as before and nothing leaks") {
+    const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults.npy";
+    const std::filesystem::path beside = path.string() + ".tmp0";
+    const nn::Tensor<float, 2> old{{1, 2}, {3, 4}};
+    const nn::Tensor<float, 2> x{{5, 6, 7}};
+    nn::save_npy(path, old);
+    const auto check = [&](const auto& expected, const auto& call) {
+        const long count = failures([&](long n) {
+            const long living = nn::test::living_allocations();
+            const bool failed = fails(n, call);
+            if (failed) {
+                CHECK(living == nn::test::living_allocations());
+                CHECK(!std::filesystem::exists(beside));
+                CHECK(identical(nn::load_npy<float, 2>(path), old));
+            }
+            return failed;
+        });
+        CHECK(count > 2);
+        CHECK(identical(nn::load_npy<float, 2>(path), expected));
+    };
+    check(old, [&] { (void)nn::load_npy<float, 2>(path); });
+    check(x, [&] { nn::save_npy(path, x); });
+    std::filesystem::remove(path);
 }

@@ -33,7 +33,7 @@ inline index_t extents_from(const std::vector<index_t>& shape, std::size_t first
 /// The elements of `from`, in the order of its axes, as an array of this shape.
 template <class Y, class T, std::size_t R>
 Y laid_out(const View<T, R>& from, const std::vector<index_t>& shape) {
-    auto y = converted_of_shape<Y>(shape);
+    auto y = new_array<Y>(shape);
     kernels::transform(
         contiguous(y.data(), from.shape), [](auto element) { return element; }, from);
     return y;
@@ -41,14 +41,14 @@ Y laid_out(const View<T, R>& from, const std::vector<index_t>& shape) {
 
 /// (K…, A, B) with the last two axes in front, in this order: {1, 0} is (B, A, K…).
 template <operand X>
-Converted<X> taps_last(std::string_view who, const X& kernel, const std::array<std::size_t, 2>& order) {
+NewArray<X> taps_last(std::string_view who, const X& kernel, const std::array<std::size_t, 2>& order) {
     const auto [array, shape] = row_major_copy(who, "kernel", kernel);
     check_axes(who, "kernel", shape, 2);
     const std::size_t spatial = shape.size() - 2;
     const Shape<3> from{element_count(std::span<const index_t>(shape).first(spatial)), shape[spatial], shape[spatial + 1]};
     std::vector<index_t> to{shape[spatial + order[0]], shape[spatial + order[1]]};
     to.insert(to.end(), shape.begin(), shape.end() - 2);
-    return laid_out<Converted<X>>(permuted(contiguous(array.data(), from), std::array<std::size_t, 3>{1 + order[0], 1 + order[1], 0}), to);
+    return laid_out<NewArray<X>>(permuted(contiguous(array.data(), from), std::array<std::size_t, 3>{1 + order[0], 1 + order[1], 0}), to);
 }
 
 struct FromHWIO {
@@ -90,7 +90,7 @@ struct FromTorchTransposed {
         to[0] = groups * shape[1];
         to[1] = shape[0] / groups;
         // All taps backwards is each spatial axis backwards.
-        return laid_out<Converted<X>>(reversed(permuted(contiguous(array.data(), from), std::array<std::size_t, 4>{0, 2, 1, 3}), 3), to);
+        return laid_out<NewArray<X>>(reversed(permuted(contiguous(array.data(), from), std::array<std::size_t, 4>{0, 2, 1, 3}), 3), to);
     }
 };
 
@@ -103,7 +103,7 @@ struct Flattened {
         for (const index_t extent : shape) {
             require(extent == 1 || extent == count, who, "x ", shape, ", expected at most one axis longer than 1");
         }
-        return laid_out<Converted<X, 1>>(contiguous(array.data(), Shape<1>{count}), {count});
+        return laid_out<NewArray<X, 1>>(contiguous(array.data(), Shape<1>{count}), {count});
     }
 };
 

@@ -15,7 +15,7 @@
 
 namespace nn::inline NN_ABI::detail {
 
-/// An element type of safetensors files.
+/// An element type of files, by the name that safetensors gives it.
 struct Dtype {
     std::string_view name;
     index_t bits;
@@ -78,7 +78,7 @@ constexpr std::uint64_t little_endian(std::span<const std::byte> bytes) {
     return number;
 }
 
-/// Copies elements of `width` bytes between a file, which is little-endian, and the memory of a host.
+/// Copies elements of `width` bytes between a little-endian file and the memory of a host.
 inline void copy_elements(const std::byte* from, std::byte* to, std::size_t bytes, std::size_t width,
                           std::endian host = std::endian::native) {
     if (host == std::endian::little) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>     // std::copy_n
+#include <bit>           // std::endian
 #include <cerrno>        // errno
 #include <cstddef>       // std::byte, std::size_t
 #include <cstdint>       // std::uintmax_t
@@ -14,8 +15,11 @@
 #include <string>        // std::string
 #include <string_view>   // std::string_view
 #include <system_error>  // std::error_code
+#include <vector>        // std::vector
 
 #include <nn/core/error.hpp>
+#include <nn/core/index.hpp>
+#include <nn/io/dtype.hpp>
 
 namespace nn::inline NN_ABI::detail {
 
@@ -82,15 +86,15 @@ public:
     }
 
     /// `left()`, refused where no memory can hold so many.
-    index_t data_bytes() const {
+    index_t left_in_memory() const {
         if (left_ > static_cast<std::uintmax_t>(std::numeric_limits<index_t>::max())) {
             no_memory();  // 2 GiB where an index_t has 32 bits
         }
         return static_cast<index_t>(left_);
     }
     /// All that is left.
-    std::unique_ptr<std::byte[]> data() {
-        const auto count = static_cast<std::size_t>(data_bytes());
+    std::unique_ptr<std::byte[]> rest() {
+        const auto count = static_cast<std::size_t>(left_in_memory());
         std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[count]);
         if (bytes == nullptr) {
             no_memory();
@@ -150,6 +154,16 @@ public:
     void write(const void* from, std::size_t bytes) {
         if (bytes != 0 && std::fwrite(from, 1, bytes, file_.get()) != bytes) {
             refuse(system_text());
+        }
+    }
+    /// Elements of `width` bytes, which are little-endian in the file.
+    void write_elements(const void* from, std::size_t bytes, std::size_t width) {
+        if constexpr (std::endian::native == std::endian::little) {
+            write(from, bytes);
+        } else {
+            std::vector<std::byte> swapped(bytes);
+            copy_elements(static_cast<const std::byte*>(from), swapped.data(), bytes, width);
+            write(swapped.data(), bytes);
         }
     }
     void commit() {

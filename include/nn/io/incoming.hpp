@@ -190,7 +190,7 @@ private:
 
     /// The result of a conversion; what it throws is told of the file.
     template <class F>
-    NamedArrays attempt(const SafetensorsFile& file, const Conversion& conversion, const F& f) const {
+    NamedArrays attempt([[maybe_unused]] const SafetensorsFile& file, [[maybe_unused]] const Conversion& conversion, const F& f) const {
 #if defined(__cpp_exceptions)
         try {
             return f();

@@ -7,17 +7,15 @@
 #undef min
 #undef max
 
-#include <algorithm>    // std::reverse, std::reverse_copy
-#include <array>        // std::array
-#include <bit>          // std::endian
+#include <algorithm>    // std::reverse
 #include <cstddef>      // std::byte, std::size_t
 #include <filesystem>   // std::filesystem::path
 #include <memory>       // std::unique_ptr
 #include <span>         // std::span
 #include <string>       // std::string
 #include <string_view>  // std::string_view
-#include <vector>       // std::vector
 
+#include <nn/core/shape.hpp>
 #include <nn/core/view.hpp>
 #include <nn/io/dtype.hpp>
 #include <nn/io/file.hpp>
@@ -31,81 +29,80 @@ namespace nn::inline NN_ABI {
 
 namespace detail {
 
+inline constexpr std::string_view load_npy_name = "nn::load_npy";
+
 template <file_element T, std::size_t R>
-Tensor<T, R> load_npy(std::string_view who, ByteSource source) {
-    const NpyHeader header = read_npy_header(who, source);
-    const Shape<R> shape = asked_shape<T, R>(who, source.name(), "the array", header.dtype, header.shape);
-    const auto count = static_cast<std::size_t>(source.data_bytes());
-    const std::unique_ptr<std::byte[]> data = source.data();
+Tensor<T, R> read_npy(ByteSource source) {
+    const NpyHeader header = read_npy_header(load_npy_name, source);
+    const Shape<R> shape = asked_shape<T, R>(
+        header.dtype, header.shape, [&](const auto&... parts) { fail_file(load_npy_name, source.name(), "the array ", parts...); });
+    const auto bytes = static_cast<std::size_t>(source.left_in_memory());
+    std::unique_ptr<std::byte[]> data = source.rest();
     if (header.big_endian) {
         const auto width = static_cast<std::size_t>(header.dtype->bits / 8);
-        for (std::size_t at = 0; at < count; at += width) {
+        for (std::size_t at = 0; at < bytes; at += width) {
             std::reverse(data.get() + at, data.get() + at + width);
         }
     }
     Tensor<T, R> tensor = make_tensor<T, R>(shape);
     read_elements(header.dtype, data.get(), tensor.data(), tensor.size());
-    if (header.column_major) {  // its axes, from the last to the first, are those of a row-major array
-        View<const T, R> columns{tensor.data(), shape, {}};
-        index_t stride = 1;
-        for (std::size_t axis = 0; axis < R; ++axis) {
-            columns.strides[axis] = stride;
-            stride *= shape[axis];
-        }
-        Tensor<T, R> rows = make_tensor<T, R>(shape);
-        kernels::transform(
-            view_of(rows), [](auto element) { return element; }, columns);
-        return rows;
+    data.reset();
+    if (R < 2 || !header.column_major) {
+        return tensor;
     }
-    return tensor;
+    View<const T, R> columns{tensor.data(), shape, {}};
+    index_t stride = 1;
+    for (std::size_t axis = 0; axis < R; ++axis) {
+        columns.strides[axis] = stride;
+        stride *= shape[axis];
+    }
+    Tensor<T, R> rows = make_tensor<T, R>(shape);
+    kernels::transform(
+        view_of(rows), [](auto element) { return element; }, columns);
+    return rows;
 }
 
 }  // namespace detail
 
-/// The array of a NumPy file, as `numpy.save` writes one: any element type below, either order of bytes, either order of axes.
+/// The array of a NumPy file: any element type below, either order of bytes, either order of axes.
 ///
 ///     const auto x = nn::load_npy<float, 3>("x.npy");
 ///
-/// f4 is float, f8 double, b1 bool, i1 … u8 the integers. f2 widens to float, f2 and f4 to double; nothing else changes its type.
+/// f4 is float, f8 double, b1 bool, i1 … u8 the integers. f2 widens to float, f2 and f4 to double; nothing else changes its type. (Error
+/// texts name types as safetensors does: F32 for f4.)
 ///
-/// Errors  file_error: what cannot be read, another rank or element type than asked for, and whatever the format does not allow; bytes
-///         behind the array too, where NumPy would not look.
-/// Cost    twice the memory of the array while it reads, three times where the first axis is the innermost
+/// Errors  file_error: what cannot be read, another rank or element type than asked for, a header that is not as NumPy writes it but for
+///         spaces and the order of its keys, and bytes behind the array, where NumPy would not look.
+/// Cost    twice the memory of the array while it reads
 template <detail::file_element T, std::size_t R>
 Tensor<T, R> load_npy(const std::filesystem::path& path) {
-    return detail::load_npy<T, R>("nn::load_npy", detail::ByteSource("nn::load_npy", path, "an .npy file"));
+    return detail::read_npy<T, R>(detail::ByteSource(detail::load_npy_name, path, "an .npy file"));
 }
 /// The same of the bytes of a file, such as a program carries in itself. In error texts `name` stands for the path.
 template <detail::file_element T, std::size_t R>
 Tensor<T, R> load_npy(std::span<const std::byte> bytes, std::string_view name = "bytes in memory") {
-    return detail::load_npy<T, R>("nn::load_npy", detail::ByteSource("nn::load_npy", bytes, name));
+    return detail::read_npy<T, R>(detail::ByteSource(detail::load_npy_name, bytes, name));
 }
 
-/// Writes an array for `numpy.load`, to the byte as `numpy.save` does. As with `save_safetensors` an old file at `path` stays as it was
-/// if anything fails.
+/// Writes an array for `numpy.load`, row by row and little-endian: to the byte as NumPy 2 saves such an array. As with
+/// `save_safetensors` an old file at `path` stays as it was if anything fails.
 ///
 ///     nn::save_npy("y.npy", net(x));
 ///
-/// Errors  file_error
+/// Errors  file_error; shape_error for extents that no memory holds
+/// Cost    a copy of the array
 template <operand X>
     requires detail::file_element<element_of<X>>
 void save_npy(const std::filesystem::path& path, const X& x) {
-    const auto [rows, shape] = detail::row_major_copy("nn::save_npy", "x", x);
+    constexpr std::string_view who = "nn::save_npy";
+    const auto [rows, shape] = detail::row_major_copy(who, "x", x);
     if (shape.size() > detail::most_axes) {
-        detail::fail_file("nn::save_npy", path.string(), "x has ", shape.size(), " axes, expected at most ", detail::most_axes);
+        detail::fail_file(who, path.string(), "x has ", shape.size(), " axes, expected at most ", detail::most_axes);
     }
     const std::string head = detail::npy_head(detail::dtype_of<element_of<X>>(), shape);
-    const std::size_t bytes = rows.size() * sizeof(element_of<X>);
-    std::vector<std::byte> swapped;
-    const auto* data = reinterpret_cast<const std::byte*>(rows.data());
-    if constexpr (std::endian::native != std::endian::little) {
-        swapped.resize(bytes);
-        detail::copy_elements(data, swapped.data(), bytes, sizeof(element_of<X>));
-        data = swapped.data();
-    }
-    detail::Replacement file("nn::save_npy", path);
+    detail::Replacement file(who, path);
     file.write(head.data(), head.size());
-    file.write(data, bytes);
+    file.write_elements(rows.data(), rows.size() * sizeof(element_of<X>), sizeof(element_of<X>));
     file.commit();
 }
 

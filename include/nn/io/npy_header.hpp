@@ -9,15 +9,16 @@
 // Source  https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 #include <array>        // std::array
-#include <cstddef>      // std::byte, std::size_t
+#include <cstddef>      // std::size_t
 #include <cstdint>      // std::uint64_t
-#include <limits>       // std::numeric_limits
 #include <span>         // std::span
 #include <string>       // std::string
 #include <string_view>  // std::string_view
+#include <utility>      // std::exchange
 #include <vector>       // std::vector
 
 #include <nn/core/error.hpp>
+#include <nn/core/index.hpp>
 #include <nn/io/dtype.hpp>
 #include <nn/io/file.hpp>
 #include <nn/io/stored_array.hpp>
@@ -25,6 +26,7 @@
 namespace nn::inline NN_ABI::detail {
 
 inline constexpr std::string_view npy_magic = "\x93NUMPY";
+inline constexpr std::uint64_t most_npy_header_bytes = 65'535;  // what version 1.0 can hold; NumPy reads 10 000 unless told otherwise
 
 /// What NumPy calls a dtype, less the order of its bytes.
 struct NpyType {
@@ -32,10 +34,29 @@ struct NpyType {
     const Dtype* dtype;
 };
 inline constexpr std::array<NpyType, 12> npy_types{{
-    {"b1", find_dtype("BOOL")}, {"i1", find_dtype("I8")},  {"u1", find_dtype("U8")},  {"i2", find_dtype("I16")},
-    {"u2", find_dtype("U16")},  {"f2", dtype_f16},         {"i4", find_dtype("I32")}, {"u4", find_dtype("U32")},
-    {"f4", dtype_f32},          {"i8", find_dtype("I64")}, {"u8", find_dtype("U64")}, {"f8", dtype_f64},
+    {"b1", find_dtype("BOOL")},
+    {"i1", find_dtype("I8")},
+    {"u1", find_dtype("U8")},
+    {"i2", find_dtype("I16")},
+    {"u2", find_dtype("U16")},
+    {"f2", dtype_f16},
+    {"i4", find_dtype("I32")},
+    {"u4", find_dtype("U32")},
+    {"f4", dtype_f32},
+    {"i8", find_dtype("I64")},
+    {"u8", find_dtype("U64")},
+    {"f8", dtype_f64},
 }};
+
+/// Text from a file as an error shows it: short, and nothing that a terminal would obey.
+inline std::string printable(std::string_view text) {
+    constexpr std::size_t most = 20;
+    std::string shown = "'";
+    for (const char c : text.substr(0, most)) {
+        shown += c >= ' ' && c <= '~' ? c : '?';
+    }
+    return shown + (text.size() > most ? "...'" : "'");
+}
 
 /// What the header of a NumPy file tells of its array.
 struct NpyHeader {
@@ -58,10 +79,12 @@ public:
         while (!takes('}')) {
             const std::string_view key = quoted();
             bool* const has = key == "descr" ? &has_descr : key == "fortran_order" ? &has_order : key == "shape" ? &has_shape : nullptr;
-            if (has == nullptr || *has) {
-                refuse();
+            if (has == nullptr) {
+                fail("the header has the key ", printable(key), ", expected descr, fortran_order and shape");
             }
-            *has = true;
+            if (std::exchange(*has, true)) {
+                fail("the header has ", key, " twice");
+            }
             expect(':');
             if (has == &has_descr) {
                 read_descr();
@@ -77,7 +100,7 @@ public:
         }
         skip_spaces();
         if (at_ != text_.size()) {
-            refuse();
+            refuse("nothing more");
         }
         if (!has_descr || !has_order || !has_shape) {
             fail("the header has no ", !has_descr ? "descr" : !has_order ? "fortran_order" : "shape");
@@ -90,8 +113,8 @@ private:
     [[noreturn]] void fail(const Parts&... parts) const {
         fail_file(who_, file_, parts...);
     }
-    [[noreturn]] void refuse() const {
-        fail("the header is no dict of descr, fortran_order and shape, once each: see its byte ", at_);
+    [[noreturn]] void refuse(std::string_view expected) const {
+        fail("the header has ", printable(text_.substr(at_)), " at its byte ", at_ + 1, ", expected ", expected);
     }
 
     void skip_spaces() {
@@ -108,7 +131,7 @@ private:
     }
     void expect(char mark) {
         if (!takes(mark)) {
-            refuse();
+            refuse(std::string_view(&mark, 1));
         }
     }
     std::string_view quoted() {
@@ -118,7 +141,7 @@ private:
         }
         const std::size_t end = text_.find(quote, at_);
         if (end == text_.npos) {
-            refuse();
+            refuse("the end of a text in quotes");
         }
         const std::string_view inside = text_.substr(at_, end - at_);
         at_ = end + 1;
@@ -126,19 +149,19 @@ private:
     }
 
     void read_descr() {
-        constexpr std::string_view known = "b1, i1, u1 or, behind < or >, f2, f4, f8, i2 ... u8";
+        constexpr std::string_view known = "|b1, |i1, |u1, or < or > and f2, f4, f8, i2, i4, i8, u2, u4 or u8";
         skip_spaces();
         if (at_ < text_.size() && text_[at_] == '[') {
             fail("descr is a list of fields, expected ", known);
         }
         const std::string_view descr = quoted();
-        const char order = descr.empty() ? ' ' : descr[0];
         for (const NpyType& type : npy_types) {
-            const bool ordered = order == '<' || order == '>' || (order == '|' && type.dtype->bits == 8);
-            if (ordered && descr.substr(1) == type.code) {
-                header_.dtype = type.dtype;
-                header_.big_endian = order == '>';
-                return;
+            for (const char order : {'|', '<', '>'}) {
+                if ((order == '|') == (type.dtype->bits == 8) && descr.starts_with(order) && descr.substr(1) == type.code) {
+                    header_.dtype = type.dtype;
+                    header_.big_endian = order == '>';
+                    return;
+                }
             }
         }
         fail("descr is ", printable(descr), ", expected ", known);
@@ -153,44 +176,34 @@ private:
                 return;
             }
         }
-        refuse();
+        refuse("True or False");
     }
     void read_shape() {
         expect('(');
-        for (bool comma = true; !takes(')'); comma = takes(',')) {
-            if (!comma) {
-                refuse();
-            }
+        while (!takes(')')) {
             if (header_.shape.size() == most_axes) {
                 fail("shape has more than ", most_axes, " axes");
             }
             header_.shape.push_back(extent());
-            skip_spaces();
-            if (header_.shape.size() == 1 && (at_ == text_.size() || text_[at_] != ',')) {
-                refuse();  // (3) is a number, not a tuple
+            if (!takes(',')) {
+                if (header_.shape.size() == 1) {
+                    refuse(",");  // (3) is a number, not a tuple
+                }
+                expect(')');
+                return;
             }
         }
     }
     index_t extent() {
         const auto digit = [&] { return at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; };
-        if (!digit()) {
-            refuse();
+        if (!digit() || (text_[at_] == '0' && text_.substr(at_ + 1, 1).find_first_of("0123456789") == 0)) {
+            refuse("an extent");
         }
         index_t number = 0;
         for (; digit(); ++at_) {
             number = saturating_add(saturating_multiply(number, index_t(10)), index_t(text_[at_] - '0'));
         }
         return number;
-    }
-
-    /// Text from a file as an error shows it: short, and nothing that a terminal would obey.
-    static std::string printable(std::string_view text) {
-        constexpr std::size_t most = 20;
-        std::string shown = "'";
-        for (const char c : text.substr(0, most)) {
-            shown += c >= ' ' && c <= '~' ? c : '?';
-        }
-        return shown + (text.size() > most ? "...'" : "'");
     }
 
     std::string_view who_;
@@ -203,44 +216,40 @@ private:
 /// Reads what comes before the elements, and sees that so many bytes follow as these take.
 inline NpyHeader read_npy_header(std::string_view who, ByteSource& source) {
     const auto fail = [&](const auto&... parts) { fail_file(who, source.name(), parts...); };
-    std::array<std::byte, 12> start{};  // as far as the length of version 2.0
-    constexpr std::size_t shortest = 10;
-    if (source.left() < shortest) {
-        fail("is ", source.left(), " bytes long, expected an .npy file, which has more than ", shortest);
-    }
-    source.read(start.data(), shortest);
-    for (std::size_t i = 0; i < npy_magic.size(); ++i) {
-        if (start[i] != std::byte(static_cast<unsigned char>(npy_magic[i]))) {
-            fail("does not begin as an .npy file does");
+    const auto read = [&, size = source.left()](std::size_t from, std::size_t to) {
+        if (source.left() < to - from) {
+            fail("is ", size, " bytes long, expected an .npy file, which has more than ", to);
         }
+        std::string bytes(to - from, ' ');
+        source.read(bytes.data(), bytes.size());
+        return bytes;
+    };
+    if (const std::string magic = read(0, 6); magic != npy_magic) {
+        fail("begins with ", printable(magic), ", expected an .npy file");
     }
-    const int major = std::to_integer<int>(start[6]);
-    const int minor = std::to_integer<int>(start[7]);
+    const std::string version = read(6, 8);
+    const int major = static_cast<unsigned char>(version[0]);
+    const int minor = static_cast<unsigned char>(version[1]);
     if (major < 1 || major > 3 || minor != 0) {
         fail("is of version ", major, ".", minor, ", expected 1.0, 2.0 or 3.0");
     }
-    std::size_t length_bytes = 2;
-    if (major > 1) {
-        if (source.left() < 2) {
-            fail("ends before its header");
-        }
-        source.read(start.data() + shortest, 2);
-        length_bytes = 4;
+    const std::string length_bytes = read(8, major == 1 ? 10 : 12);
+    const std::uint64_t length = little_endian(std::as_bytes(std::span(length_bytes)));
+    if (length > most_npy_header_bytes) {
+        fail("the header is ", length, " bytes long, expected at most ", most_npy_header_bytes);
     }
-    const std::uint64_t length = little_endian(std::span(start).subspan(8, length_bytes));
     if (length > source.left()) {
         fail("the header is ", length, " bytes long, but only ", source.left(), " follow");
     }
-    std::string text(static_cast<std::size_t>(length), ' ');
-    source.read(text.data(), text.size());
+    const std::string text = read(0, static_cast<std::size_t>(length));
     NpyHeader header = NpyDict(who, source.name(), text).read();
 
     const Footprint size = footprint(header.dtype, header.shape);
     if (!size.fits) {
         fail("the shape ", header.shape, " is more than any memory holds");
     }
-    if (source.data_bytes() != size.bytes) {
-        fail("holds ", source.data_bytes(), " bytes of data, expected ", size.bytes, " for the shape ", header.shape, " of ",
+    if (source.left_in_memory() != size.bytes) {
+        fail("holds ", source.left_in_memory(), " bytes of data, expected ", size.bytes, " for the shape ", header.shape, " of ",
              header.dtype->name);
     }
     return header;

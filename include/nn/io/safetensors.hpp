@@ -8,7 +8,6 @@
 #undef max
 
 #include <algorithm>    // std::sort, std::adjacent_find, std::binary_search, std::transform
-#include <bit>          // std::endian
 #include <concepts>     // std::same_as
 #include <cstddef>      // std::byte, std::size_t
 #include <cstdint>      // std::uint64_t
@@ -237,13 +236,7 @@ void save_safetensors(const std::filesystem::path& path, const Net& net, const S
     detail::Replacement file("nn::save_safetensors", path);
     file.write(head.data(), head.size());
     for (const detail::Outgoing& tensor : tensors) {
-        if constexpr (std::endian::native == std::endian::little) {
-            file.write(tensor.data, tensor.bytes);
-        } else {
-            std::vector<std::byte> swapped(tensor.bytes);
-            detail::copy_elements(tensor.data, swapped.data(), tensor.bytes, static_cast<std::size_t>(tensor.dtype->bits / 8));
-            file.write(swapped.data(), swapped.size());
-        }
+        file.write_elements(tensor.data, tensor.bytes, static_cast<std::size_t>(tensor.dtype->bits / 8));
     }
     file.commit();
 }

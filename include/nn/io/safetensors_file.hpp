@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>     // std::lower_bound
-#include <array>         // std::array
-#include <cstddef>       // std::byte, std::size_t
-#include <cstdint>       // std::uint64_t
-#include <filesystem>    // std::filesystem::path
-#include <memory>        // std::unique_ptr
-#include <span>          // std::span
-#include <string>        // std::string
-#include <string_view>   // std::string_view
-#include <utility>       // std::move
-#include <vector>        // std::vector
+#include <algorithm>    // std::lower_bound
+#include <array>        // std::array
+#include <cstddef>      // std::byte, std::size_t
+#include <cstdint>      // std::uint64_t
+#include <filesystem>   // std::filesystem::path
+#include <memory>       // std::unique_ptr
+#include <span>         // std::span
+#include <string>       // std::string
+#include <string_view>  // std::string_view
+#include <vector>       // std::vector
 
 #include <nn/core/error.hpp>
 #include <nn/io/dtype.hpp>
@@ -56,8 +55,7 @@ private:
 class SafetensorsFile {
 public:
     /// Reads the file.
-    explicit SafetensorsFile(const std::filesystem::path& path)
-        : SafetensorsFile(detail::ByteSource(who, path, "a safetensors file")) {}
+    explicit SafetensorsFile(const std::filesystem::path& path) : SafetensorsFile(detail::ByteSource(who, path, "a safetensors file")) {}
 
     /// The bytes of a file, such as a program carries in itself; they are copied. In error texts `name` stands for the path.
     explicit SafetensorsFile(std::span<const std::byte> bytes, std::string_view name = "bytes in memory")
@@ -91,7 +89,8 @@ public:
     template <detail::file_element T, std::size_t R>
     Tensor<T, R> get(std::string_view name) const {
         const detail::SafetensorsEntry& found = entry(name);
-        const Shape<R> shape = detail::asked_shape<T, R>(who, path_, "tensor " + detail::in_quotes(name), found.dtype, found.shape);
+        const Shape<R> shape = detail::asked_shape<T, R>(
+            found.dtype, found.shape, [&](const auto&... parts) { fail("tensor ", detail::in_quotes(name), " ", parts...); });
         Tensor<T, R> tensor = make_tensor<T, R>(shape);
         detail::read_elements(found.dtype, data_.get() + found.begin(), tensor.data(), tensor.size());
         return tensor;
@@ -122,8 +121,8 @@ private:
         }
         std::string header(static_cast<std::size_t>(length), ' ');
         source.read(header.data(), header.size());
-        entries_ = detail::parse_safetensors_header(path_, header, source.data_bytes());
-        data_ = source.data();
+        entries_ = detail::parse_safetensors_header(path_, header, source.left_in_memory());
+        data_ = source.rest();
     }
 
     const detail::SafetensorsEntry* find(std::string_view name) const {

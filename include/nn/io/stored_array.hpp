@@ -3,16 +3,15 @@
 
 // What holds for an array in a file of any format: how many bytes it takes, and whether it is what the caller asks for.
 
-#include <algorithm>    // std::max
-#include <cstddef>      // std::size_t
-#include <limits>       // std::numeric_limits
-#include <span>         // std::span
-#include <string_view>  // std::string_view
+#include <algorithm>  // std::max
+#include <cstddef>    // std::size_t
+#include <limits>     // std::numeric_limits
+#include <span>       // std::span
 
 #include <nn/core/error.hpp>
+#include <nn/core/index.hpp>
 #include <nn/core/shape.hpp>
 #include <nn/io/dtype.hpp>
-#include <nn/io/file.hpp>
 
 namespace nn::inline NN_ABI::detail {
 
@@ -39,17 +38,18 @@ inline Footprint footprint(const Dtype* dtype, std::span<const index_t> shape) {
     return {empty ? 0 : bytes, std::max(elements, bytes) < std::numeric_limits<index_t>::max(), empty || rest % 8 == 0};
 }
 
-/// The shape of an array that is asked for with this element type and rank. `label` is what the error texts call it.
-///
-/// Errors  file_error of `who` if `dtype` does not widen to T, or if there are more or fewer axes
-template <file_element T, std::size_t R>
-Shape<R> asked_shape(std::string_view who, std::string_view file, std::string_view label, const Dtype* dtype,
-                     std::span<const index_t> shape) {
+/// The shape of an array that is asked for with this element type and rank. `fail(parts…)` is called, and does not return, if `dtype` does
+/// not widen to T, if there are more or fewer axes, or if no memory holds so many T.
+template <file_element T, std::size_t R, class Fail>
+Shape<R> asked_shape(const Dtype* dtype, std::span<const index_t> shape, const Fail& fail) {
     if (!widens_to<T>(dtype)) {
-        fail_file(who, file, label, " ", shape, " is of ", dtype->name, ", asked for as ", dtype_of<T>()->name);
+        fail(shape, " is of ", dtype->name, ", asked for as ", dtype_of<T>()->name);
     }
     if (shape.size() != R) {
-        fail_file(who, file, label, " ", shape, " has ", shape.size(), axes(shape.size()), ", asked for with ", R);
+        fail(shape, " has ", shape.size(), axes(shape.size()), ", asked for with ", R);
+    }
+    if (!footprint(dtype_of<T>(), shape).fits) {
+        fail(shape, " of ", dtype_of<T>()->name, " is more than any memory holds");
     }
     Shape<R> asked{};
     for (std::size_t axis = 0; axis < R; ++axis) {

@@ -29,6 +29,7 @@ def npy():
     row("i64", np.array([-2, 1 << 62], np.int64))
     row("u64", np.array([1, 1 << 63], np.uint64))
     row("line", np.zeros((0, *(1,) * 12, 10), np.float32))  # a header that fills its lines of 64 bytes
+    row("long", np.zeros((10, 0, *(1,) * 11, 10), np.float32))  # as long, of a first extent that has less room to grow
     row("more", np.zeros((0, *(1,) * 12, 100), np.float32))  # and one that takes a byte more
     # What it only reads.
     row("half", steps((3,), np.float16))
