@@ -113,16 +113,20 @@ def kind_of(layer, config):
 class Worker:
     def __init__(self, library, driver_path, seed):
         self.library, self.seed = library, seed
-        blocks = kernel_blocks(driver_path)
-        self.addresses = np.array(sorted(blocks), dtype=np.uint64)
-        self.blocks = blocks
+        blocks = sorted(kernel_blocks(driver_path).items())
+        self.addresses = np.array([address for address, _ in blocks], dtype=np.uint64)
+        self.names, self.name_of = np.unique([line for _, line in blocks], return_inverse=True)
         self.driver = Driver(driver_path)
         module = importlib.import_module(f".{library}_layers", __package__)
         self.layers = {make.__name__: make for make in module.LAYERS}
 
     def lines(self):
         """The lines of kernels that the driver's last answer ran through."""
-        return {self.blocks[int(address)] for address in np.intersect1d(self.driver.blocks, self.addresses)}
+        ran = self.driver.blocks
+        at = np.minimum(np.searchsorted(self.addresses, ran), len(self.addresses) - 1)
+        took = np.zeros(len(self.names), dtype=bool)
+        took[self.name_of[at[self.addresses[at] == ran]]] = True
+        return set(self.names[took].tolist())
 
     def one(self, layer, config, seed):
         """Runs one configuration."""
