@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <type_traits>
@@ -19,6 +20,8 @@
 
 #include "support/catch.hpp"
 #include "support/golden.hpp"
+#include "support/naive.hpp"
+#include "support/random.hpp"
 #include "support/tensors.hpp"
 
 namespace {
@@ -26,7 +29,13 @@ namespace {
 using nn::freeze;
 using nn::index_t;
 using nn::Tensor;
+using nn::test::dense;
 using nn::test::Extents;
+using nn::test::filled;
+using nn::test::naive_conv;
+using nn::test::noise;
+using nn::test::Random;
+using nn::test::random_tensor;
 using nn::test::shape_of;
 using nn::test::values_of;
 
@@ -264,4 +273,64 @@ TEST_CASE("NaN in CausalConv1d reaches the steps whose window it is in") {
     auto state = conv.initial_state(1);
     const Tensor<double, 3> x{{{1}, {nan}, {3}, {4}}};
     CHECK(alike(conv(x, state), Tensor<double, 3>{{{1}, {nan}, {nan}, {4}}}));  // 0 · NaN is NaN
+}
+
+TEMPLATE_TEST_CASE("NaN and infinity in products of many channels reach the sums that they are a term of", "[non_finite]", float, double) {
+    using T = TestType;
+    Random random(1);
+    const T infinity = std::numeric_limits<T>::infinity();
+    for (const nn::Layout layout : {nn::Layout::channels_first, nn::Layout::channels_last}) {
+        for (const index_t kernel : {1, 3}) {
+            for (const index_t stride : {1, 2}) {
+                for (const T value : {std::numeric_limits<T>::quiet_NaN(), infinity, -infinity}) {
+                    const nn::ConvOptions<2> options{.in_channels = 20,
+                                                     .out_channels = 21,
+                                                     .kernel_size = kernel,
+                                                     .stride = stride,
+                                                     .padding = kernel / 2,
+                                                     .layout = layout};
+                    const auto conv = filled(random, nn::Conv2d<T>(options, nn::no_init));
+                    const bool last = layout == nn::Layout::channels_last;
+                    auto x = random_tensor<T, 4>(random, last ? nn::Shape<4>{2, 5, 6, 20} : nn::Shape<4>{2, 20, 5, 6});
+                    (last ? x(1, 2, 4, 7) : x(1, 7, 2, 4)) = value;
+                    const auto sums = naive_conv(options, dense(x), dense(conv.weight), dense(*conv.bias), std::nullopt).y;
+                    Tensor<T, 4> expected = conv(x);
+                    REQUIRE(shape_of(expected) == sums.shape);
+                    std::copy(sums.values.begin(), sums.values.end(), expected.begin());
+                    CHECK(std::any_of(expected.begin(), expected.end(), [](T y) { return !std::isfinite(y); }));
+                    check(conv, x, expected);
+                }
+            }
+        }
+    }
+    const auto linear = filled(random, nn::Linear<T>({.in_features = 67, .out_features = 35}, nn::no_init));
+    auto rows = random_tensor<T, 2>(random, {7, 67});
+    const auto clean = linear(rows);
+    rows(3, 66) = std::numeric_limits<T>::quiet_NaN();
+    Tensor<T, 2> expected = clean;
+    xt::view(expected, 3, xt::all()) = std::numeric_limits<T>::quiet_NaN();
+    check(linear, rows, expected);
+}
+
+namespace {
+
+/// A NaN in the second of three sequences, at step 2 of 4: all of that sequence is NaN from there on, and nothing else changes.
+template <class L>
+void check_sequences(const L& layer) {
+    using T = typename std::remove_cvref_t<decltype(layer.weight_ih)>::value_type;
+    auto x = noise<T, 3>({3, 4, 19});
+    Tensor<T, 3> expected = layer(x);
+    x(1, 2, 5) = std::numeric_limits<T>::quiet_NaN();
+    xt::view(expected, 1, xt::range(2, 4), xt::all()) = std::numeric_limits<T>::quiet_NaN();
+    check(layer, x, expected);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("NaN in an LSTM or a GRU stays in its sequence, from its step on", "[non_finite]", float, double) {
+    Random random(2);
+    check_sequences(filled(random, nn::LSTM<TestType>({.input_size = 19, .hidden_size = 21}, nn::no_init)));
+    for (const nn::GRUReset reset : {nn::GRUReset::after, nn::GRUReset::before}) {
+        check_sequences(filled(random, nn::GRU<TestType>({.input_size = 19, .hidden_size = 21, .reset = reset}, nn::no_init)));
+    }
 }
