@@ -156,24 +156,25 @@ void each_way(const std::string& form, const L& layer, const auto& f) {
     }
 }
 template <std::size_t R, class L>
-void each_form(const L& layer, const auto& f) {
+void each_form(const L& layer, const Shape<R>& shape, const auto& f) {
     each_way<R>("", layer, f);
     if constexpr (requires { freeze(layer); }) {
         if constexpr (!std::is_same_v<decltype(freeze(layer)), L>) {
             each_way<R>(", frozen", freeze(layer), f);
             if constexpr (!detail::carries<L>) {
                 f(", frozen as it is", freeze(layer, {.algorithm = ConvAlgorithm::exact}), Nothing());
+                f(", frozen for its shape", freeze(layer, {.input_shape = {shape.begin(), shape.end()}}), Nothing());
             }
         }
     }
 }
 template <std::size_t R, class L>
-void each_form(const Inference<L>& layer, const auto& f) {
+void each_form(const Inference<L>& layer, const Shape<R>&, const auto& f) {
     f("", layer, Nothing());
     f(", frozen", freeze(layer.layer, layer.state), Nothing());
 }
 template <std::size_t R, class L>
-void each_form(const Trained<L>& layer, const auto& f) {
+void each_form(const Trained<L>& layer, const Shape<R>&, const auto& f) {
     f("", layer.layer, InTraining<typename L::State>{layer.state});
 }
 
@@ -181,7 +182,7 @@ void each_form(const Trained<L>& layer, const auto& f) {
 
 void for_each_call(const std::function<void(Call&)>& f) {
     const auto calls = [&]<class L, std::size_t R>(std::string_view name, const L& row, const Shape<R>& shape, const Free& free) {
-        each_form<R>(row, [&](const std::string& form, const auto& layer, const auto& extra) {
+        each_form<R>(row, shape, [&](const std::string& form, const auto& layer, const auto& extra) {
             CallOf<std::remove_cvref_t<decltype(layer)>, std::remove_cvref_t<decltype(extra)>, Input<L, float>, R> call(
                 std::string(name) + form, layer, extra, Extents(shape.begin(), shape.end()), free);
             f(call);

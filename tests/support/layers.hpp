@@ -229,6 +229,16 @@ void for_each_path(const F& f) {
         conv("Conv2d that may be Winograd's", {.in_channels = 17, .out_channels = 19, .kernel_size = 3, .padding = 1, .layout = layout});
         conv("Conv2d that may be Winograd's, in groups",
              {.in_channels = 32, .out_channels = 48, .kernel_size = 3, .padding = {{0, 2}, {1, 0}}, .groups = 2, .layout = layout});
+        const auto large = [&](const char* name, const ConvOptions<2>& options, index_t rows, index_t columns) {
+            const index_t c = options.in_channels;
+            f(name, filled(Conv2d<float>(options, no_init)),
+              layout == Layout::channels_first ? Shape<4>{1, c, rows, columns} : Shape<4>{1, rows, columns, c}, Free{});
+        };
+        large("Conv2d of many windows", {.in_channels = 17, .out_channels = 5, .kernel_size = 3, .padding = 1, .layout = layout}, 24, 23);
+        large("Conv2d of long sums", {.in_channels = 75, .out_channels = 20, .kernel_size = 3, .padding = 1, .layout = layout}, 3, 4);
+        large("Conv2d 1 × 1 of long sums", {.in_channels = 650, .out_channels = 5, .layout = layout}, 2, 3);
+        large("Conv2d that may be Winograd's smallest",
+              {.in_channels = 32, .out_channels = 32, .kernel_size = 3, .padding = 1, .layout = layout}, 4, 4);
         conv("Conv2d 1 × 1", {.in_channels = 21, .out_channels = 37, .layout = layout});
         conv("Conv2d 1 × 1 with a stride", {.in_channels = 21, .out_channels = 5, .stride = 2, .layout = layout});
         conv("Conv2d of few channels",
@@ -276,7 +286,23 @@ void for_each_path(const F& f) {
           layout == Layout::channels_first ? Free{0, 2, 3} : Free{0, 1, 2});
         f("BatchNorm of 19 channels in training", Trained<BatchNorm2d<float>>{norm, state}, image, Free{});
     }
+    f("Conv3d, channels last",
+      filled(Conv3d<float>({.in_channels = 3, .out_channels = 9, .kernel_size = 2, .layout = Layout::channels_last}, no_init)),
+      Shape<5>{2, 3, 2, 4, 3}, Free{0, 1, 2, 3});
+    f("LocalResponseNorm of any power", LocalResponseNorm<float, 2>({.alpha = 1, .beta = 0.6}), Shape<4>{2, 7, 2, 3}, Free{0, 1, 2, 3});
     f("Linear of many features", filled(Linear<float>({.in_features = 67, .out_features = 83}, no_init)), Shape<2>{3, 67}, Free{0});
+    f("Linear of many rows", filled(Linear<float>({.in_features = 19, .out_features = 37}, no_init)), Shape<2>{200, 19}, Free{});
+    const auto activated = [&](const char* name, const ConvOptions<2>& options) {
+        f(name, Sequential(filled(Conv2d<float>(options, no_init)), silu), Shape<4>{2, options.in_channels, 6, 7}, Free{0, 2, 3});
+    };
+    activated("silu behind a product", {.in_channels = 19, .out_channels = 21, .kernel_size = {1, 2}});
+    activated("silu behind a stencil", {.in_channels = 19, .out_channels = 19, .kernel_size = 3, .padding = 1, .groups = 19});
+    activated("silu behind what may be Winograd's", {.in_channels = 17, .out_channels = 19, .kernel_size = 3, .padding = 1});
+    f("an inverted residual, which may run band by band",
+      Sequential(filled(Conv2d<float>({.in_channels = 3, .out_channels = 48}, no_init)),
+                 filled(Conv2d<float>({.in_channels = 48, .out_channels = 48, .kernel_size = 3, .padding = 1, .groups = 48}, no_init)),
+                 filled(Conv2d<float>({.in_channels = 48, .out_channels = 3}, no_init))),
+      Shape<4>{1, 3, 40, 40}, Free{});
     f("LSTM of 21", filled(LSTM<float>({.input_size = 19, .hidden_size = 21}, no_init)), Shape<3>{2, 3, 19}, Free{0, 1});
     f("GRU of 21", filled(GRU<float>({.input_size = 19, .hidden_size = 21}, no_init)), Shape<3>{2, 3, 19}, Free{0, 1});
     f("LayerNorm of 37", filled(LayerNorm<float>({.shape = 37})), Shape<3>{3, 2, 37}, Free{0, 1});
