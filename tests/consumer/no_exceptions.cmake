@@ -1,6 +1,7 @@
 # cmake -DNN_COMPILE=<compiler and flags> -DNN_PROGRAM=<file to write> -P no_exceptions.cmake: every kind of error reaches nn::on_error.
 cmake_minimum_required(VERSION 3.22)
-set(NN_COMPILE ${NN_COMPILE} -fno-exceptions -fno-rtti)
+# With warnings: what only the other branch uses is unused here.
+set(NN_COMPILE ${NN_COMPILE} -fno-exceptions -fno-rtti -Wall -Wextra -Wconversion -Wshadow -Werror)
 set(NN_FILES no_exceptions.cpp)
 include(${CMAKE_CURRENT_LIST_DIR}/by_hand.cmake)
 
