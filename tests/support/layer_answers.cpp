@@ -14,22 +14,14 @@
 
 namespace {
 
-/// The frozen form of a row, or the row itself where it has none.
+/// The frozen form of a row: of its own type where it has none.
 template <class L>
 auto frozen(const L& layer) {
-    if constexpr (requires { nn::freeze(layer); }) {
-        return nn::freeze(layer);
-    } else {
-        return layer;
-    }
+    return nn::freeze(layer);
 }
 template <class L>
 auto frozen(const nn::test::Inference<L>& layer) {
     return nn::freeze(layer.layer, layer.state);
-}
-template <class L>
-auto frozen(const nn::test::Trained<L>& layer) {
-    return layer;
 }
 
 }  // namespace
