@@ -205,23 +205,38 @@ private:
     float limit_;  ///< from here on the result is infinity
 };
 
-/// x^(−3/4), to 3 units, for 1e-37 ≤ x; infinity gives 0. A quarter of the bits negated is x^(−1/4) to 3.2 %, and each step takes the error
-/// h of x·y⁴ = 1 − h from y, or at last from y³, by the first terms of (1 − h)^(−1/4) and (1 − h)^(−3/4).
-template <class V>
-NN_INLINE void inverse_three_quarter_power(V& x) {
-    simd::Integers<V> bits;
-    std::memcpy(static_cast<void*>(&bits), static_cast<const void*>(&x), sizeof(V));
-    bits = 0x4f586000 - (bits >> 2);
-    V y;
-    std::memcpy(static_cast<void*>(&y), static_cast<const void*>(&bits), sizeof(V));
-    V square = y * y;
-    V h = 1.0F - (x * square) * square;
-    y = y + (y * h) * (h * 0.15625F + 0.25F);
-    square = y * y;
-    h = 1.0F - (x * square) * square;
-    y *= square;
-    y = y + (y * h) * (h * 0.65625F + 0.75F);
-    x = x > std::numeric_limits<float>::max() ? V{} : y;
+/// x^(−3/4) of several vectors, to 3 units, for 1e-37 ≤ x; infinity gives 0. A quarter of the bits negated is x^(−1/4) to 3.2 %, and each
+/// step takes the error h of x·y⁴ = 1 − h from y, or at last from y³, by the first terms of (1 − h)^(−1/4) and (1 − h)^(−3/4). Each step is
+/// for all vectors before the next: one after another they wait for themselves, 155 µs of LocalResponseNorm instead of 130.
+template <class V, std::size_t Count>
+NN_INLINE void inverse_three_quarter_power(V (&x)[Count]) {
+    const auto each = [](const auto& f) NN_INLINE_LAMBDA { simd::unrolled<static_cast<index_t>(Count)>(f); };
+    V y[Count];
+    V h[Count];
+    V square[Count];
+    const auto error = [&]() NN_INLINE_LAMBDA {
+        each([&](auto i) NN_INLINE_LAMBDA { square[i] = y[i] * y[i]; });
+        each([&](auto i) NN_INLINE_LAMBDA { h[i] = x[i] * square[i]; });
+        each([&](auto i) NN_INLINE_LAMBDA { h[i] = 1.0F - h[i] * square[i]; });
+    };
+    const auto correct = [&](float first, float second) NN_INLINE_LAMBDA {
+        V step[Count];
+        each([&](auto i) NN_INLINE_LAMBDA { step[i] = y[i] * h[i]; });
+        each([&](auto i) NN_INLINE_LAMBDA { h[i] = h[i] * second + first; });
+        each([&](auto i) NN_INLINE_LAMBDA { y[i] = y[i] + step[i] * h[i]; });
+    };
+    each([&](auto i) NN_INLINE_LAMBDA {
+        simd::Integers<V> bits;
+        std::memcpy(static_cast<void*>(&bits), static_cast<const void*>(&x[i]), sizeof(V));
+        bits = 0x4f586000 - (bits >> 2);
+        std::memcpy(static_cast<void*>(&y[i]), static_cast<const void*>(&bits), sizeof(V));
+    });
+    error();
+    correct(0.25F, 0.15625F);
+    error();
+    each([&](auto i) NN_INLINE_LAMBDA { y[i] *= square[i]; });
+    correct(0.75F, 0.65625F);
+    each([&](auto i) NN_INLINE_LAMBDA { x[i] = x[i] > std::numeric_limits<float>::max() ? V{} : y[i]; });
 }
 
 }  // namespace nn::inline NN_ABI::kernels
