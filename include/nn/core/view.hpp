@@ -121,6 +121,16 @@ constexpr View<T, R> last_axis_first(const View<T, R>& view) {
     return permuted(view, order);
 }
 
+/// The reverse: an item `(C, spatial…)` as `(spatial…, C)`.
+template <class T, std::size_t R>
+constexpr View<T, R> first_axis_last(const View<T, R>& view) {
+    std::array<std::size_t, R> order{};
+    for (std::size_t axis = 0; axis < R; ++axis) {
+        order[axis] = (axis + 1) % R;
+    }
+    return permuted(view, order);
+}
+
 /// An array of any rank ≥ K seen as `count` items of K axes: its leading axes are counted as one batch axis, none as a batch of one.
 /// This is how every op takes its operands, so that one instantiation serves every number of batch axes.
 /// Refers to the extents and strides that it was made from.

@@ -140,12 +140,12 @@ private:
         const Range read = axis.reads({0, axis.output});
         return {std::min<index_t>(read.first, 0), std::max(read.last, axis.input)};
     }
-    /// Zeros beside the image in every row.
+    /// Zeros beside the image in every row, channel by channel, since these lie side by side: 2 % of MobileNetV2 otherwise.
     template <class T>
     static void clear_beside(const Band<T, N>& band) {
         for (std::size_t along = 1; along < N; ++along) {
             for (const Range& some : {Range{0, band.image[along].first}, Range{band.image[along].last, band.memory.shape[along + 1]}}) {
-                transform(slice(band.memory, along + 1, some), [] { return T(0); });
+                transform(first_axis_last(slice(band.memory, along + 1, some)), [] { return T(0); });
             }
         }
     }
