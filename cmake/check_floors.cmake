@@ -1,20 +1,22 @@
 # cmake -DNN_INCLUDE=<dir> -P check_floors.cmake: every header of nn stands on its floor (<dir>/nn holds the headers).
 #
 # A header includes what lies on lower floors or in its own folder, without cycles, and a library outside the standard one only where
-# the table says so. Without an executor nothing locks, and nothing ever asks the clock, the locale or the environment.
+# the table says so. Without an executor nothing locks, nothing ever asks the clock, the locale or the environment, and compiler extensions
+# have one place.
 cmake_minimum_required(VERSION 3.22)
 
 set(floors # the first pattern that fits a header names its floor
     "nn/version.hpp 0" "nn/core/ 1" "nn/kernels/ 2" "nn/ops/ 3" "nn/tensor.hpp 4" "nn/layers/ 5" "nn/compose/ 6" "nn/io/ 7" "nn/[^/]*.hpp 7")
 set(doors # a library and the only files that include it
-    "(eigen3/)?Eigen/ nn/kernels/gemm.hpp" "unsupported/ -" "xtensor/ nn/tensor.hpp" "xtl/ -" "xsimd/ -" "nlohmann/ nn/io/"
+    "(eigen3/)?Eigen/ nn/kernels/gemm.hpp" "unsupported/ -" "xtensor/ nn/tensor.hpp" "xtl/ -" "xsimd/ -" "nlohmann/ nn/io/safetensors"
     "(iostream|regex|ranges)$ -") # these three: for the sake of compile time
 set(words # what code must not name, and the only files that do
     "std::[a-z_]*(mutex|_lock|lock_|latch|barrier|semaphore|atomic|thread|async|future|condition_variable|call_once|once_flag) nn/threads.hpp"
     "thread_local -" "pthread_ -"
     "(std::chrono|std::clock|std::time[^a-z_]|clock_gettime|gettimeofday|rdtsc|random_device) -"
     "([^a-z_]locale|setlocale|localeconv|stringstream|printf|scanf|strto[a-z]|std::sto[a-z]+) -"
-    "getenv -")
+    "getenv -"
+    "(__attribute__|__builtin_|__extension__|_Pragma|gnu::|[a-z]+intrin.h) nn/(kernels/simd|core/denormals).hpp") # GCC's and clang's
 set(most_lines 400)
 
 cmake_path(ABSOLUTE_PATH NN_INCLUDE)

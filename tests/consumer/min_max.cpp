@@ -15,4 +15,6 @@
 #include <nn/threads.hpp>
 #endif
 
-int main() { return max(0, min(0, 1)); }  // still macros
+#include "network.hpp"
+
+int main() { return network_is_right() ? max(0, min(0, 1)) : 1; }  // still macros

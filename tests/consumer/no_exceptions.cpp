@@ -10,6 +10,8 @@
 #include <nn/nn.hpp>
 #include <nn/threads.hpp>
 
+#include "network.hpp"
+
 void nn::on_error(const char* text) {
     std::puts(text);
     std::exit(3);
@@ -34,5 +36,5 @@ int main(int count, char** arguments) {
     nn::Workspace workspace(pool);
     nn::Tensor<float, 2> y;
     linear.forward_into(nn::Tensor<float, 2>({5, 3}, 0.0F), y, workspace);
-    return y.shape(0) == 5 && y(4, 1) == (*linear.bias)(1) ? 0 : 1;
+    return y.shape(0) == 5 && y(4, 1) == (*linear.bias)(1) && network_is_right() && recurrence_is_right() ? 0 : 1;
 }
