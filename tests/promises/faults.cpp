@@ -37,10 +37,12 @@ using nn::test::noise;
 using nn::test::Random;
 using nn::test::same_memory;
 
-/// Whether f throws something, with memory for n − 1 allocations.
+nn::test::Failing which_fail = nn::test::Failing::and_all_later;
+
+/// Whether f throws something when the n-th allocation fails, alone or not.
 template <class F>
 bool fails(long n, const F& f) {
-    nn::test::fail_allocations(n);
+    nn::test::fail_allocations(n, which_fail);
     bool failed = false;
     try {
         f();
@@ -51,14 +53,19 @@ bool fails(long n, const F& f) {
     return failed;
 }
 
-/// Calls f(n), which says whether it failed, for n = 1, 2, … until it does not. How often it failed.
+/// Calls f(n), which says whether it failed, for n = 1, 2, … until there is no n-th allocation, where that one fails and all later ones,
+/// and where it fails alone. How often f failed.
 template <class F>
 long failures(const F& f) {
-    long n = 1;
-    while (f(n)) {
-        ++n;
+    long count = 0;
+    for (const auto which : {nn::test::Failing::and_all_later, nn::test::Failing::alone}) {
+        which_fail = which;
+        long n = 0;
+        do {
+            count += f(++n) ? 1 : 0;
+        } while (nn::test::allocation_has_failed());
     }
-    return n - 1;
+    return count;
 }
 
 struct Before {
@@ -388,24 +395,74 @@ TEST_CASE("loading: out of memory at any place, the network is as before and not
     const auto source_state = filled(random, source.initial_state());
     const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults.safetensors";
     nn::save_safetensors(path, source, source_state);
-    auto net = made(952);
-    auto state = net.initial_state();
-    const auto net_before = net;
-    const auto state_before = state;
+    const auto net_before = made(952);
+    const auto state_before = net_before.initial_state();
     const long count = failures([&](long n) {
+        auto net = net_before;
+        auto state = state_before;
         const long living = nn::test::living_allocations();
         const bool failed = fails(n, [&] { nn::load_safetensors(path, net, state); });
+        CHECK((!failed || living == nn::test::living_allocations()));
+        CHECK(identical_states(net, failed ? net_before : source));
+        CHECK(identical_states(state, failed ? state_before : source_state));
+        return failed;
+    });
+    std::filesystem::remove(path);
+    CHECK(count > 20);
+}
+
+TEST_CASE("saving: out of memory at any place, an old file is as before and nothing leaks") {
+    Random random(953);
+    const auto net =
+        filled(random, nn::Sequential(nn::conv_norm_activation<float, 1>({.in_channels = 2, .out_channels = 3},
+                                                                         nn::BatchNorm1d<float>({.size = 3}), nn::relu, nn::no_init),
+                                      nn::Linear<float>({.in_features = 5, .out_features = 2}, nn::no_init)));
+    const auto state = filled(random, net.initial_state());
+    const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults_saved.safetensors";
+    const std::filesystem::path beside = path.string() + ".tmp0";
+    nn::Linear<float> old({.in_features = 2, .out_features = 2}, nn::no_init);
+    old.weight = {{1, 2}, {3, 4}};
+    old.bias->fill(5);
+    const long count = failures([&](long n) {
+        nn::save_safetensors(path, old);
+        const long living = nn::test::living_allocations();
+        const bool failed = fails(n, [&] { nn::save_safetensors(path, net, state); });
+        CHECK(!std::filesystem::exists(beside));
         if (failed) {
             CHECK(living == nn::test::living_allocations());
-            CHECK(identical_states(net, net_before));
-            CHECK(identical_states(state, state_before));
+            nn::Linear<float> kept({.in_features = 2, .out_features = 2}, nn::no_init);
+            nn::load_safetensors(path, kept);
+            CHECK(identical_states(kept, old));
+        } else {
+            auto loaded = net;
+            auto loaded_state = net.initial_state();
+            nn::load_safetensors(path, loaded, loaded_state);
+            CHECK(identical_states(loaded, net));
+            CHECK(identical_states(loaded_state, state));
         }
         return failed;
     });
     std::filesystem::remove(path);
     CHECK(count > 20);
-    CHECK(identical_states(net, source));
-    CHECK(identical_states(state, source_state));
+}
+
+TEST_CASE("freezing: out of memory at any place, the network serves on and nothing leaks") {
+    Random random(954);
+    const auto net =
+        filled(random, nn::Sequential(nn::conv_norm_activation<float, 2>({.in_channels = 16, .out_channels = 16},
+                                                                         nn::BatchNorm2d<float>({.size = 16}), nn::relu, nn::no_init),
+                                      nn::GlobalAvgPool<2>(), nn::Linear<float>({.in_features = 16, .out_features = 2}, nn::no_init)));
+    const auto state = net.initial_state();
+    const auto x = noise<float, 4>({1, 16, 12, 12});
+    const auto expected = nn::freeze(net, state)(x);
+    const long count = failures([&](long n) {
+        const long living = nn::test::living_allocations();
+        nn::Tensor<float, 2> y;
+        const bool failed = fails(n, [&] { y = nn::freeze(net, state)(x); });
+        CHECK((failed ? living == nn::test::living_allocations() : identical(y, expected)));
+        return failed;
+    });
+    CHECK(count > 10);
 }
 
 TEST_CASE("saving and loading of .npy: out of memory at any place, an old file is as before and nothing leaks") {
@@ -413,20 +470,17 @@ TEST_CASE("saving and loading of .npy: out of memory at any place, an old file i
     const std::filesystem::path beside = path.string() + ".tmp0";
     const nn::Tensor<float, 2> old{{1, 2}, {3, 4}};
     const nn::Tensor<float, 2> x{{5, 6, 7}};
-    nn::save_npy(path, old);
     const auto check = [&](const auto& expected, const auto& call) {
         const long count = failures([&](long n) {
+            nn::save_npy(path, old);
             const long living = nn::test::living_allocations();
             const bool failed = fails(n, call);
-            if (failed) {
-                CHECK(living == nn::test::living_allocations());
-                CHECK(!std::filesystem::exists(beside));
-                CHECK(identical(nn::load_npy<float, 2>(path), old));
-            }
+            CHECK((!failed || living == nn::test::living_allocations()));
+            CHECK(!std::filesystem::exists(beside));
+            CHECK(identical(nn::load_npy<float, 2>(path), failed ? old : expected));
             return failed;
         });
         CHECK(count > 2);
-        CHECK(identical(nn::load_npy<float, 2>(path), expected));
     };
     check(old, [&] { (void)nn::load_npy<float, 2>(path); });
     check(x, [&] { nn::save_npy(path, x); });

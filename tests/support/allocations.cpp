@@ -40,6 +40,8 @@ using nn::test::Fence;
 constinit std::atomic<long> count = 0;
 constinit std::atomic<long> living = 0;
 constinit std::atomic<long> until_failure = 0;  // 0: none fails
+constinit std::atomic<bool> fails_alone = false;
+constinit std::atomic<bool> has_failed = false;
 constinit std::atomic<Fence> fence = Fence::none;
 
 /// Addresses for what is fenced, each used once. All but the pages of what lives may not be touched.
@@ -87,6 +89,8 @@ constinit Fenced fenced;
 void* allocate(std::size_t bytes, std::size_t alignment) {
     ++count;
     if (until_failure == 1) {
+        has_failed = true;
+        until_failure = fails_alone ? 0 : 1;
         return nullptr;
     }
     if (until_failure > 1) {
@@ -127,7 +131,12 @@ namespace nn::test {
 long allocations() { return count; }
 const bool counts_malloc = NN_TEST_COUNTS_MALLOC == 1;
 long living_allocations() { return living; }
-void fail_allocations(long n) { until_failure = n; }
+void fail_allocations(long n, Failing which) {
+    fails_alone = which == Failing::alone;
+    has_failed = has_failed && n == 0;
+    until_failure = n;
+}
+bool allocation_has_failed() { return has_failed; }
 void fence_allocations(Fence side) { fence = side; }
 
 }  // namespace nn::test

@@ -14,8 +14,12 @@ extern const bool counts_malloc;
 /// What operator new gave and operator delete has not got back.
 long living_allocations();
 
-/// The n-th operator new from now on fails, and all that follow it, until this is called with 0.
-void fail_allocations(long n);
+/// The n-th operator new from now on fails, alone or with all that follow it, until this is called with 0.
+enum class Failing { alone, and_all_later };
+void fail_allocations(long n, Failing which = Failing::and_all_later);
+
+/// Whether one has failed since that was last asked for.
+bool allocation_has_failed();
 
 /// Where operator new places what it gives from now on: anywhere; or against a page that may not be touched, which lies behind it, but for
 /// what its alignment wants (the largest power of 2 that divides its size, at most 16, or what was asked for), or just before it. What was
