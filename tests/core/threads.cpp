@@ -11,6 +11,7 @@
 #include <nn/nn.hpp>
 
 #include "support/catch.hpp"
+#include "support/executor.hpp"
 #include "support/tensors.hpp"
 
 using nn::index_t;
@@ -18,6 +19,7 @@ using nn::no_init;
 using nn::Shape;
 using nn::Tensor;
 using nn::Workspace;
+using nn::test::Backwards;
 using nn::test::error_of;
 using nn::test::filled;
 using nn::test::identical;
@@ -25,20 +27,6 @@ using nn::test::noise;
 using nn::test::Random;
 
 namespace {
-
-/// What an executor may look like: the pieces in another order, by workers that take turns, all in one thread.
-struct Backwards {
-    index_t count = 3;
-    index_t most = 0;  ///< pieces asked for at once
-
-    index_t workers() const { return count; }
-    void run(index_t n, void* context, nn::Task task) {
-        most = std::max(most, n);
-        for (index_t i = n; i-- > 0;) {
-            task(context, i, i % count);
-        }
-    }
-};
 
 /// y = layer(x) with one thread, with pools and with another executor: the same bits.
 template <class L, class X>

@@ -20,6 +20,7 @@
 #include "support/arrays.hpp"
 #include "support/calls.hpp"
 #include "support/catch.hpp"
+#include "support/executor.hpp"
 #include "support/tensors.hpp"
 
 namespace {
@@ -123,24 +124,28 @@ TEST_CASE("every layer: out of memory at any place, state and output are as befo
         CHECK(by_value > 0);
         CHECK(replaced > fitting);
 
-        // A view of memory; and the workspace serves on.
+        // A view of memory, by one worker and by several; and the workspace serves on.
         Array out(shape, false);
         const Array as_it_was(shape, false);
-        const long viewed = failures([&](long n) {
-            CAPTURE(n);
-            call.restart(call.shape);
-            const Before before(call);
-            nn::Workspace workspace;
-            const bool failed = fails(n, [&] { call.into(x.place(), out.place(), workspace); });
-            if (failed) {
-                CHECK(same_memory(out.values(), as_it_was.values()));
-                CHECK(same_memory(before.state, call.state()));
-                call.into(x.place(), out.place(), workspace);
-            }
-            CHECK(same_memory(out.values(), y));
-            nn::test::fill(out.place(), false, 930);
-            return failed;
-        });
+        nn::test::Backwards executor;
+        long viewed = 0;
+        for (const bool alone : {true, false}) {
+            viewed += failures([&](long n) {
+                CAPTURE(n, alone);
+                call.restart(call.shape);
+                const Before before(call);
+                nn::Workspace workspace = alone ? nn::Workspace() : nn::Workspace(executor);
+                const bool failed = fails(n, [&] { call.into(x.place(), out.place(), workspace); });
+                if (failed) {
+                    CHECK(same_memory(out.values(), as_it_was.values()));
+                    CHECK(same_memory(before.state, call.state()));
+                    call.into(x.place(), out.place(), workspace);
+                }
+                CHECK(same_memory(out.values(), y));
+                nn::test::fill(out.place(), false, 930);
+                return failed;
+            });
+        }
         all += by_value + fitting + replaced + viewed;
     });
     CHECK(all > 500);

@@ -21,6 +21,7 @@
 #include "support/arrays.hpp"
 #include "support/calls.hpp"
 #include "support/catch.hpp"
+#include "support/executor.hpp"
 
 namespace {
 
@@ -111,7 +112,7 @@ private:
     Stretches many_{most_lines, 1};
 };
 
-/// Runs one call with x and y wherever they may lie, and compares.
+/// Runs one call with x and y wherever they may lie, by one worker and by several, and compares.
 class Check {
 public:
     explicit Check(Call& call) : call_(call) {}
@@ -126,23 +127,25 @@ public:
         const std::vector<float> state = call_.state();
         const Extents y_shape = call_.held_shape();
         bool same = true;
-        const auto run = [&](const Place& from, const Place& to) {
+        const auto run = [&](const Place& from, const Place& to, nn::Workspace& workspace) {
             auto element = x.values().begin();
             for_each_element<float>(from, [&](float& e) { std::memcpy(&e, &*element++, sizeof(float)); });
             for_each_element<float>(to, [](float& e) { e = -9; });
             call_.restart(shape);
-            call_.into(from, to, workspace_);
+            call_.into(from, to, workspace);
             auto expected = y.begin();
             for_each_element<float>(to, [&](const float& e) { same = same && std::memcmp(&e, &*expected++, sizeof(float)) == 0; });
             same = same && nn::test::same_memory(state, call_.state());
             ++calls;
         };
         const Array plain(y_shape, false);
-        for_x.whole(shape, [&](const Place& from) { run(from, plain.place()); });
-        for_y.whole(y_shape, [&](const Place& to) { run(x.place(), to); });
+        for (nn::Workspace* const workspace : {&alone_, &shared_}) {
+            for_x.whole(shape, [&](const Place& from) { run(from, plain.place(), *workspace); });
+            for_y.whole(y_shape, [&](const Place& to) { run(x.place(), to, *workspace); });
+        }
         if (lines) {
-            for_x.lines(shape, [&](const Place& from) { run(from, plain.place()); });
-            for_y.lines(y_shape, [&](const Place& to) { run(x.place(), to); });
+            for_x.lines(shape, [&](const Place& from) { run(from, plain.place(), alone_); });
+            for_y.lines(y_shape, [&](const Place& to) { run(x.place(), to, alone_); });
         }
         CAPTURE(shape);
         CHECK(same);
@@ -152,7 +155,9 @@ public:
 
 private:
     Call& call_;
-    nn::Workspace workspace_;
+    nn::test::Backwards executor_;
+    nn::Workspace alone_;
+    nn::Workspace shared_{executor_};
 };
 
 /// Extents about the sizes of vectors, tiles and stencils' rows.

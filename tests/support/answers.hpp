@@ -22,6 +22,8 @@
 
 #include <xtensor/xstrided_view.hpp>
 
+#include "support/executor.hpp"
+
 namespace nn::test {
 
 // ---- requests ----
@@ -220,18 +222,6 @@ private:
     xt::xstrided_slice_vector slices_;
 };
 
-/// As many workers as threads would be, one after the other.
-struct Workers {
-    index_t count;
-
-    index_t workers() const { return count; }
-    void run(index_t n, void* context, nn::Task task) const {
-        for (index_t i = 0; i < n; ++i) {
-            task(context, i, i % count);
-        }
-    }
-};
-
 /// How a request has a layer frozen: without other sums; as is `fastest`, which may be by Winograd's algorithm; or so and `fitted` to the
 /// shape of x.
 inline std::optional<nn::FreezeOptions> freeze_options(const Request& request) {
@@ -253,7 +243,7 @@ void add_answer(const Request& request, Answer<T>& answer, const auto& layer) {
         answer.add("y", answer.of([&] { return layer(x); }));
         return;
     }
-    Workers workers{request.integer("workers")};
+    Backwards workers{.count = request.integer("workers")};
     nn::Workspace workspace(workers);
     auto y = layer(x);  // its shape
     std::fill(y.begin(), y.end(), std::numeric_limits<T>::quiet_NaN());
