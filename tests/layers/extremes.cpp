@@ -36,8 +36,9 @@ TEST_CASE("extremes: more windows than an index counts do not fit any y") {
     const auto x = noise<float, 3>({1, 2, 2});
     float cell = 3;
     nn::Workspace workspace;
-    CHECK(error_of<shape_error>([&] { conv.forward_into(x, nn::contiguous(&cell, nn::Shape<3>{1, 1, 1}), workspace); })
-              .starts_with("nn::Conv: y (1, 1, 1) does not fit"));
+    CHECK(error_of<shape_error>([&] {
+              conv.forward_into(x, nn::contiguous(&cell, nn::Shape<3>{1, 1, 1}), workspace);
+          }).starts_with("nn::Conv: y (1, 1, 1) does not fit"));
     CHECK(cell == 3);
     CHECK_NOTHROW(nn::freeze(conv, {.input_shape = {1, 2, 2}}));
 }
@@ -90,6 +91,25 @@ TEST_CASE("extremes: an axis padded beyond an index_t is refused, not taken for 
         transposed({.in_channels = 1, .out_channels = 1, .padding = {{most, most}}, .padding_mode = nn::PaddingMode::reflect});
     CHECK(error_of<shape_error>([&] { folded(x); }) == "nn::ConvTranspose: padding (" + std::to_string(most) + ", " + std::to_string(most) +
                                                            ") crops more than there is along axis 0  [x (1, 1, 3)]");
+}
+
+TEST_CASE("extremes: a kernel that spans more than an index_t counts is refused") {
+    const std::string half = std::to_string(quarter);
+    CHECK(error_of<std::invalid_argument>([] {
+              nn::Conv1d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = nn::same, .dilation = quarter},
+                                nn::no_init);
+          }) == "nn::Conv: kernel_size 3 with dilation " + half + " spans more than an index counts along axis 0");
+    CHECK(error_of<std::invalid_argument>([] {
+              nn::ConvTranspose2d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = {1, most}, .dilation = 2}, nn::no_init);
+          }) == "nn::ConvTranspose: kernel_size " + std::to_string(most) + " with dilation 2 spans more than an index counts along axis 1");
+    CHECK_NOTHROW(nn::Conv1d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .dilation = most - 1}, nn::no_init));
+}
+
+TEST_CASE("extremes: results of no elements inside a network have any extents") {
+    const nn::Conv2d<float> wide({.in_channels = 1, .out_channels = 1, .padding = many}, nn::no_init);
+    const nn::Sequential net(wide, nn::silu, nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .stride = quarter}, nn::no_init));
+    const auto y = net(noise<float, 4>({0, 1, 2, 2}));
+    CHECK((y.size() == 0 && y.shape(2) == 1 && y.shape(3) == 1));
 }
 
 TEST_CASE("extremes: a window that would begin beyond an index_t does not begin") {
@@ -168,6 +188,7 @@ TEST_CASE("extremes: groups that are assigned are checked before they divide") {
     CHECK(error_of<std::invalid_argument>([&] { (void)causal.multiply_adds(nn::Shape<3>{1, 3, 2}); }) == "nn::CausalConv1d" + expected);
     CHECK(error_of<std::invalid_argument>([&] { (void)nn::freeze(conv); }) == "nn::Conv" + expected);
     CHECK(error_of<std::invalid_argument>([&] { (void)nn::freeze(transposed); }) == "nn::ConvTranspose" + expected);
-    CHECK(error_of<std::invalid_argument>([&] { (void)conv.folded(nn::Tensor<float, 1>{1, 1}, nn::Tensor<float, 1>{0, 0}); }) ==
-          "nn::Conv" + expected);
+    CHECK(error_of<std::invalid_argument>([&] {
+              (void)conv.folded(nn::Tensor<float, 1>{1, 1}, nn::Tensor<float, 1>{0, 0});
+          }) == "nn::Conv" + expected);
 }

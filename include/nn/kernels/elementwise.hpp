@@ -23,7 +23,7 @@ inline bool without_gaps(std::span<const index_t> shape, std::span<const index_t
     for (index_t before = 0; before != together;) {
         before = together;
         for (std::size_t axis = shape.size(); axis-- > 0;) {
-            together *= shape[axis] > 1 && strides[axis] == together ? shape[axis] : 1;
+            together = saturating_multiply(together, shape[axis] > 1 && strides[axis] == together ? shape[axis] : 1);
         }
     }
     return together == element_count(shape);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>      // std::size_t
+#include <limits>       // std::numeric_limits
 #include <optional>     // std::optional
 #include <span>         // std::span
 #include <string_view>  // std::string_view
@@ -56,6 +57,12 @@ void check_conv_lengths(std::string_view who, const Options& options) {
     at_least_one("kernel_size", options.kernel_size);
     at_least_one("stride", options.stride);
     at_least_one("dilation", options.dilation);
+    for (std::size_t axis = 0; axis < N; ++axis) {
+        const index_t taps = options.kernel_size[axis];
+        const index_t dilation = options.dilation[axis];
+        require<std::invalid_argument>(taps - 1 <= (std::numeric_limits<index_t>::max() - 1) / dilation, who, "kernel_size ", taps,
+                                       " with dilation ", dilation, " spans more than an index counts along axis ", axis);
+    }
     if constexpr (requires { options.input_dilation; }) {
         at_least_one("input_dilation", options.input_dilation);
     }
