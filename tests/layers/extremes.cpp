@@ -112,6 +112,18 @@ TEST_CASE("extremes: results of no elements inside a network have any extents") 
     CHECK((y.size() == 0 && y.shape(2) == 1 && y.shape(3) == 1));
 }
 
+TEST_CASE("extremes: results inside a network that are more than any memory are refused as those of a layer") {
+    const nn::Conv1d<float> wide({.in_channels = 1, .out_channels = 1, .padding = {{quarter - 3, 0}}}, nn::no_init);
+    const nn::Conv1d<float> narrow({.in_channels = 1, .out_channels = 1, .stride = quarter}, nn::no_init);
+    const nn::Sequential in_turn(wide, narrow);
+    const nn::Residual added(wide);
+    const auto x = noise<float, 3>({1, 1, 3});
+    const std::string expected = more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(quarter) + ")");
+    CHECK(error_of<shape_error>([&] { wide(x); }) == expected);
+    CHECK(error_of<shape_error>([&] { in_turn(x); }) == expected);
+    CHECK(error_of<shape_error>([&] { added(x); }) == expected);
+}
+
 TEST_CASE("extremes: a window that would begin beyond an index_t does not begin") {
     const nn::MaxPool1d pool({.stride = quarter, .padding = {{0, quarter}}, .ceil_mode = true});
     const auto x = noise<float, 3>({1, 1, 3});

@@ -6,11 +6,13 @@
 #include <algorithm>    // std::max
 #include <array>        // std::array
 #include <cstddef>      // std::byte, std::size_t
+#include <string_view>  // std::string_view
 #include <tuple>        // std::tuple
 #include <type_traits>  // std::remove_cvref_t
 #include <utility>      // std::forward
 
 #include <nn/compose/composite.hpp>
+#include <nn/core/shape.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/call.hpp>
@@ -153,6 +155,20 @@ auto shape_after_chain(const Layers& layers, const Shape<R>& x) {
     }
 }
 
+/// Elements of a result of layer L that lies inside a network; shape_error where they are more than any memory holds.
+template <class L, class E, std::size_t R>
+index_t elements_between(const Shape<R>& shape) {
+    const index_t count = element_count(shape);
+    if (count > 0) {  // without elements it may have any extents
+        if constexpr (requires { std::string_view(L::name); }) {
+            check_allocatable(L::name, shape, sizeof(E));
+        } else {
+            check_allocatable("nn::Sequential", shape, sizeof(E));
+        }
+    }
+    return count;
+}
+
 /// Bytes of the results of layers I, I + 2, … and of I + 1, I + 3, …, up to the last or to a plain callable.
 template <std::size_t I, class X, class Layers, class States, class C>
 void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<index_t, 2>& bytes) {
@@ -161,7 +177,8 @@ void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<
         using V = typename Between<L, X, std::remove_reference_t<std::tuple_element_t<I, States>>, C>::type;
         if constexpr (is_view<V>) {
             const auto shape = std::get<I>(layers).output_shape(x);
-            bytes[I % 2] = std::max(bytes[I % 2], saturating_multiply(element_count(shape), static_cast<index_t>(sizeof(element_of<V>))));
+            using E = element_of<V>;
+            bytes[I % 2] = std::max(bytes[I % 2], elements_between<L, E>(shape) * static_cast<index_t>(sizeof(E)));
             measure_chain<I + 1, V, Layers, States, C>(layers, shape, bytes);
         }
     }

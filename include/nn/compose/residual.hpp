@@ -149,7 +149,8 @@ private:
             return (x);
         } else if constexpr (detail::is_view<V>) {
             const auto shape = layer.output_shape(extents_of(x));
-            V y{frame.template take<element_of<V>>(element_count(shape)), shape, detail::result_strides(layer, x, shape)};
+            using E = element_of<V>;
+            V y{frame.template take<E>(detail::elements_between<L, E>(shape)), shape, detail::result_strides(layer, x, shape)};
             detail::call_into(layer, x, state, y, workspace, context);
             return y;
         } else {
