@@ -12,10 +12,11 @@ void add(Expected& expected, const Extents& index, long double product) {
     expected.y.at(index) += product;
     expected.error.at(index) += std::abs(product);
 }
-/// What summing so many products each in float may do, for errors that are sums of magnitudes so far.
+/// What summing so many products each may do, for errors that are sums of magnitudes so far.
+template <class T = float>
 void bound(Expected& expected, index_t terms) {
     for (long double& error : expected.error.values) {
-        error *= 4 * test::sum_bound<float>(terms);
+        error *= 4 * test::sum_bound<T>(terms);
     }
 }
 void add_bias(Expected& expected, const auto& bias) {
@@ -76,14 +77,16 @@ Shape<N + 2> drawn_shape(Draw& draw, index_t channels, Layout layout) {
     return test::fixed<N + 2>(in_layout(shape, layout));
 }
 
-template <std::size_t N>
+template <std::size_t N, class T = float>
 void conv(Draw& draw) {
-    using L = Conv<float, N>;
+    using L = Conv<T, N>;
     const auto drawn = [&] {
-        const index_t groups = draw.number(1, 3);
+        // Of 16 channels or more Winograd's algorithm runs.
+        const bool many = N == 2 && draw.byte() % 8 == 2;
+        const index_t groups = many ? 1 : draw.number(1, 3);
         return ConvOptions<N>{
-            .in_channels = draw.channels(groups),
-            .out_channels = draw.channels(groups),
+            .in_channels = many ? draw.number(15, 20) : draw.channels(groups),
+            .out_channels = many ? draw.number(15, 20) : draw.channels(groups),
             .kernel_size = draw.per_axis<N>(1, 4),
             .stride = draw.per_axis<N>(1, 3),
             .padding = draw.padding<N>(-1),
@@ -122,14 +125,14 @@ void conv(Draw& draw) {
             add_bias(expected, layer.bias);
             const Dense weight = dense(layer.weight);
             expected = summed<N>(std::move(expected), axes_of(x.shape), o.groups, x, weight, false, false);
-            bound(expected, static_cast<index_t>(weight.values.size()));
+            bound<T>(expected, static_cast<index_t>(weight.values.size()));
             return expected;
         });
 }
 
-template <std::size_t N>
+template <std::size_t N, class T = float>
 void conv_transpose(Draw& draw) {
-    using L = ConvTranspose<float, N>;
+    using L = ConvTranspose<T, N>;
     const auto drawn = [&] {
         const index_t groups = draw.number(1, 3);
         return ConvTransposeOptions<N>{
@@ -206,7 +209,7 @@ void conv_transpose(Draw& draw) {
             add_bias(expected, layer.bias);
             const Dense weight = dense(layer.weight);
             expected = summed<N>(std::move(expected), axes_of(x.shape), o.groups, x, weight, !lax, o.flip_kernel);
-            bound(expected, static_cast<index_t>(weight.values.size() + expected.y.values.size()));
+            bound<T>(expected, static_cast<index_t>(weight.values.size() + expected.y.values.size()));
             return expected;
         });
 }
@@ -226,8 +229,9 @@ void causal_conv(Draw& draw) {
     const CausalConv1dOptions o = drawn();
     // A call keeps the steps before x, as its documentation says.
     const auto arrays = [](const CausalConv1dOptions& with) {
+        const index_t before = std::max<index_t>(with.kernel_size, 1) - 1;
         return arrays_to_ask_for<1>(with.in_channels, with.out_channels, with.groups, with.kernel_size) &&
-               to_ask_for({with.in_channels, with.dilation, std::max<index_t>(with.kernel_size, 1) - 1, 2});
+               to_ask_for({with.in_channels, with.dilation, before}) && to_ask_for({with.in_channels, with.dilation, before, 2});
     };
     const auto axis_of = [&](Wide steps) {
         Axis axis{.length = steps, .kernel = o.kernel_size, .stride = 1, .dilation = o.dilation};
@@ -248,13 +252,93 @@ void causal_conv(Draw& draw) {
         });
 }
 
+/// Convolution, BatchNorm, function, depthwise convolution and pool one after another, frozen for a shape or for any: refused as the layers
+/// by themselves are, or the same answer.
+void network(Draw& draw) {
+    const index_t channels = draw.channels(1);
+    const index_t middle = draw.byte() % 8 == 2 ? draw.number(15, 20) : draw.channels(1);
+    const Layout layout = draw.layout();
+    const ConvOptions<2> first{.in_channels = channels,
+                               .out_channels = middle,
+                               .kernel_size = draw.per_axis<2>(1, 3),
+                               .stride = draw.per_axis<2>(1, 2),
+                               .padding = draw.padding<2>(0),
+                               .use_bias = draw.flag(),
+                               .layout = layout};
+    const ConvOptions<2> second{.in_channels = draw.byte() % 16 == 1 ? draw.number(0, 9) : middle,
+                                .out_channels = middle,
+                                .kernel_size = draw.per_axis<2>(1, 3),
+                                .stride = draw.per_axis<2>(1, 2),
+                                .padding = draw.padding<2>(0),
+                                .groups = draw.flag() ? middle : 1,
+                                .padding_mode = draw.pick({PaddingMode::zeros, PaddingMode::replicate}),
+                                .layout = draw.byte() % 16 == 1 ? draw.layout() : layout};
+    const PoolOptions<2> pooled{.window = draw.per_axis<2>(1, 2), .layout = layout};
+    if (!arrays_to_ask_for(first.in_channels, first.out_channels, first.groups, first.kernel_size) ||
+        !arrays_to_ask_for(second.in_channels, second.out_channels, second.groups, second.kernel_size)) {
+        return;
+    }
+    const Shape<4> shape = drawn_shape<2>(draw, channels, layout);
+    if (!is_small(shape) || *std::min_element(shape.begin(), shape.end()) < 0) {
+        return;
+    }
+    FreezeOptions freezing{.algorithm = draw.pick({ConvAlgorithm::exact, ConvAlgorithm::automatic})};
+    if (draw.flag()) {
+        freezing.input_shape.assign(shape.begin(), shape.end());
+    }
+    const Tensor<float, 4> x = test::noise<float>(shape);
+
+    const auto refusal = [](const auto& f) -> std::string {
+        try {
+            f();
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return {};
+    };
+    const std::string unfit = refusal([&] {
+        test::Random random(7);
+        const Conv2d<float> a = test::filled(random, Conv2d<float>(first, no_init));
+        const Conv2d<float> b = test::filled(random, Conv2d<float>(second, no_init));
+        const Sequential net(a, BatchNorm2d<float>({.size = middle, .layout = layout}), silu, b, MaxPool2d(pooled));
+        const auto state = net.initial_state();
+        const auto middle_shape = a.output_shape(shape);
+        if (!to_ask_for(net.output_shape(shape)) || !to_ask_for(middle_shape) || !to_ask_for(b.output_shape(middle_shape))) {
+            return;
+        }
+        std::optional<Tensor<float, 4>> y;
+        const std::string alone = refusal([&] { y = net(x, state); });
+        const std::string frozen = refusal([&] {
+            const auto fast = freeze(net, state, freezing);
+            const Tensor<float, 4> again = fast(x);
+            if (y) {
+                Expected expected(Extents(y->shape().begin(), y->shape().end()));
+                expected.y = dense(*y);
+                for (std::size_t i = 0; i < expected.y.values.size(); ++i) {
+                    expected.error.values[i] = 1e-4L * (1 + std::abs(expected.y.values[i]));
+                }
+                compare("nn::Sequential", "y of the frozen network", dense(again), expected,
+                        freezing.algorithm == ConvAlgorithm::exact ? 0 : 30 * winograd_error);
+            }
+        });
+        if (alone.empty() != frozen.empty()) {
+            wrong("nn::Sequential", "\"" + alone + "\", and frozen \"" + frozen + "\"");
+        }
+    });
+    if (!unfit.empty() && !unfit.starts_with("nn::")) {
+        wrong("nn::Sequential", "an error that names no layer: " + unfit);
+    }
+}
+
 }  // namespace
 
 }  // namespace nn::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t count) {
     using namespace nn::fuzz;
-    constexpr void (*kinds[])(Draw&) = {conv<1>, conv<2>, conv_transpose<1>, conv_transpose<2>, causal_conv};
+    constexpr void (*kinds[])(Draw&) = {
+        conv<1>,           conv<2>,        conv<3>,           conv<2, double>, conv_transpose<1>,
+        conv_transpose<2>, conv_transpose<2, double>, causal_conv, network};
     Draw draw(bytes, count);
     kinds[draw.byte() % std::size(kinds)](draw);
     return 0;

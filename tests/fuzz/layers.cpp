@@ -289,6 +289,11 @@ struct Normalised : BatchNorm<float, N> {
             return BatchNorm<float, N>::operator()(x, state);
         }
     }
+    auto frozen_alone(const FreezeOptions& freezing) const
+        requires(!Training)
+    {
+        return freeze(static_cast<const BatchNorm<float, N>&>(*this), state, freezing);
+    }
 };
 
 template <std::size_t N, bool Training>
@@ -328,12 +333,17 @@ template <std::size_t N>
 void local_response_norm(Draw& draw) {
     using L = LocalResponseNorm<float, N>;
     const auto drawn = [&] {
-        return LocalResponseNormOptions{.size = draw.number(0, 9), .alpha = 1, .average = draw.flag(), .layout = draw.layout()};
+        return LocalResponseNormOptions{.size = draw.number(0, 9),
+                                        .alpha = draw.pick({1.0, 1.0, 1e-4, 0.0}),
+                                        .beta = draw.pick({0.75, 0.75, 0.5, 1.0, 0.3, 0.0, -1.0}),
+                                        .k = draw.pick({2.0, 2.0, 1.0, 0.5}),
+                                        .average = draw.flag(),
+                                        .layout = draw.layout()};
     };
     const LocalResponseNormOptions o = drawn();
     call<L>(draw, drawn, no_arrays, o, o.layout, drawn_image<N>(draw, draw.number(0, 20), o.layout), same_extents,
             [&](const L&, const Dense& x, Expected expected) {
-                const long double alpha = o.average ? 1 / static_cast<long double>(o.size) : 1;
+                const long double alpha = o.alpha / (o.average ? static_cast<long double>(o.size) : 1);
                 test::for_each_index(x.shape, [&](const Extents& index) {
                     long double sum = 0;
                     Extents other = index;
@@ -341,8 +351,8 @@ void local_response_norm(Draw& draw) {
                         const Wide from = Wide(index[1]) - o.size / 2;
                         sum += other[1] >= from && other[1] < from + o.size ? x.at(other) * x.at(other) : 0;
                     }
-                    expected.y.at(index) = x.at(index) / std::pow(2 + alpha * sum, 0.75L);
-                    expected.error.at(index) = roundings;
+                    expected.y.at(index) = x.at(index) / std::pow(o.k + alpha * sum, static_cast<long double>(o.beta));
+                    expected.error.at(index) = roundings * (1 + std::abs(expected.y.at(index)));
                 });
                 return expected;
             });
@@ -427,6 +437,33 @@ void embed(Draw& draw) {
         if ((!inside && o.out_of_range == OutOfRange::error) ||
             !std::equal(y.begin(), y.end(), &layer.weight(static_cast<std::size_t>(row), 0))) {
             wrong("nn::Embed", "another row, or one where there is none");
+        }
+    });
+}
+
+void dropout(Draw& draw) {
+    refused_or(Dropout::name, [&] {
+        constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+        Dropout layer({.rate = draw.pick({0.0, 0.5, 1.0, 0.25, -0.1, 1.1, nan})});
+        layer.options.rate = draw.flag() ? draw.pick({0.0, 0.5, 1.0, -0.1, nan}) : layer.options.rate;
+        const Shape<2> shape = drawn_shape<2>(draw, {draw.number(0, 3), draw.number(0, 40)});
+        if (layer.output_shape(shape) != shape) {
+            wrong(Dropout::name, "another shape");
+        }
+        if (!is_small(shape) || *std::min_element(shape.begin(), shape.end()) < 0) {
+            return;
+        }
+        const Tensor<float, 2> x = test::noise<float>(shape);
+        if (layer(x) != x) {
+            wrong(Dropout::name, "x is changed in inference");
+        }
+        std::minstd_rand engine(draw.byte());
+        const Tensor<float, 2> y = layer(x, training(engine));
+        const auto kept = static_cast<float>(1 / (1 - layer.options.rate));
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            if (y.data()[i] != 0 && y.data()[i] != x.data()[i] * kept) {
+                wrong(Dropout::name, "an element is neither dropped nor scaled");
+            }
         }
     });
 }
@@ -538,6 +575,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
         fuzz::batch_norm<1, true>,
         fuzz::local_response_norm<1>,
         softmax_row,
+        fuzz::dropout,
         fuzz::linear,
         fuzz::embed,
         fuzz::lstm,

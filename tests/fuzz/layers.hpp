@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <nn/nn.hpp>
@@ -166,6 +167,18 @@ inline Dense channels_first(const Dense& array, Layout layout) {
     return test::permuted(array, channels_first(order, layout));
 }
 
+/// The type of a layer's numbers: float where its name does not tell.
+template <class L>
+struct NumberOf {
+    using type = float;
+};
+template <template <class, std::size_t> class L, class T, std::size_t N>
+struct NumberOf<L<T, N>> {
+    using type = T;
+};
+template <class L>
+using number_of = typename NumberOf<L>::type;
+
 /// What y must be, and how far each element may lie off.
 struct Expected {
     Dense y;
@@ -257,6 +270,72 @@ void check_state(Draw& draw, const auto& layer) {
     }
 }
 
+/// What Winograd's algorithm may be off by besides, for the few channels that are drawn.
+constexpr long double winograd_error = 1e-3L;
+
+/// Ends the run where the answer is not what was expected, within its errors and a `further` one.
+inline void compare(std::string_view layer, const std::string& form, const Dense& answer, const Expected& expected, long double further) {
+    if (answer.shape != expected.y.shape) {
+        wrong(layer, form + " has the shape " + text_of(answer.shape) + ", expected " + text_of(expected.y.shape));
+    }
+    for (std::size_t i = 0; i < answer.values.size(); ++i) {
+        const long double value = answer.values[i];
+        const long double wanted = expected.y.values[i];
+        if (!(value == wanted || std::abs(value - wanted) <= expected.error.values[i] + further)) {
+            wrong(layer, form + "[" + std::to_string(i) + "] is " + std::to_string(value) + ", expected " + std::to_string(wanted));
+        }
+    }
+}
+
+/// A call with a state of any shape, and with resets of any shape where the layer takes some: refused, or as without either, if the state
+/// is of zeros and no step is marked.
+template <class L, class X>
+void check_carried(Draw& draw, const L& layer, const X& x, const auto& check) {
+    if constexpr (requires { layer.initial_state(index_t(1)); }) {
+        const index_t items = static_cast<index_t>(x.shape(0));
+        auto state = layer.initial_state(items);
+        bool fits = true;
+        visit_parameters(state, [&](std::string_view, auto& array) {
+            auto shape = array.shape();
+            if (draw.byte() % 8 == 1) {
+                const std::size_t axis = draw.byte() % shape.size();
+                const auto extent = static_cast<std::size_t>(draw.byte() % 10);
+                fits = fits && shape[axis] == extent;
+                shape[axis] = extent;
+                array = std::remove_cvref_t<decltype(array)>(shape);
+            }
+            array.fill(0);
+        });
+        const auto called = [&](const auto& f) {
+            try {
+                check(f());
+            } catch (const shape_error&) {
+                if (fits) {
+                    throw;
+                }
+                return;
+            }
+            if (!fits) {
+                wrong(L::name, "a state of another shape was taken");
+            }
+        };
+        called([&] { return layer(x, state); });
+        if constexpr (requires { layer(x, state, Tensor<bool, 2>()); }) {
+            visit_parameters(state, [](std::string_view, auto& array) { array.fill(0); });
+            std::array<std::size_t, 2> marks{x.shape(0), x.shape(1)};
+            if (draw.byte() % 8 == 1) {
+                const std::size_t axis = draw.byte() % 2;
+                const auto extent = static_cast<std::size_t>(draw.byte() % 10);
+                fits = fits && marks[axis] == extent;
+                marks[axis] = extent;
+            }
+            Tensor<bool, 2> resets(marks);
+            resets.fill(false);
+            called([&] { return layer(x, state, resets); });
+        }
+    }
+}
+
 /// Builds an L, asks what x becomes, and calls it where x and y are small: what comes is `expected`, or an error that names the layer.
 ///
 ///     drawn()           options; `options` are those that count, others are those that the layer was built with at first
@@ -303,19 +382,32 @@ void call(Draw& draw, const auto& drawn, const auto& arrays, const Options& opti
         if (!possible || !is_small(given) || !to_ask_for(promised)) {
             return;
         }
-        const Tensor<float, R> x = test::noise<float>(shape);
-        const auto y = layer(x);
-        const Dense answer = channels_first(dense(y), layout);
+        using T = number_of<L>;
+        const Tensor<T, R> x = test::noise<T>(shape);
+        const auto y = layer(x);  // first: it refuses arrays that do not fit, which the definition would read
         const Expected reference = expected(layer, channels_first(dense(x), layout), Expected(channels_first(promised, layout)));
-        if (answer.shape != reference.y.shape) {
-            wrong(L::name, "y has another shape than promised");
+        const auto check = [&](const auto& answer, const std::string& form, long double further) {
+            compare(L::name, form, channels_first(dense(answer), layout), reference, further);
+        };
+        check(y, "y", 0);
+        check_carried(draw, layer, x, [&](const auto& answer) { check(answer, "y from a state", 0); });
+
+        // Frozen for any shape, for this one or for a small other one, which may be none of the layer's.
+        FreezeOptions freezing{.algorithm = draw.pick({ConvAlgorithm::exact, ConvAlgorithm::automatic})};
+        const bool other = draw.byte() % 8 == 1;
+        if (other || draw.flag()) {
+            freezing.input_shape = given;
         }
-        for (std::size_t i = 0; i < answer.values.size(); ++i) {
-            const long double value = answer.values[i];
-            const long double wanted = reference.y.values[i];
-            if (!(value == wanted || std::abs(value - wanted) <= reference.error.values[i])) {
-                wrong(L::name, "y[" + std::to_string(i) + "] is " + std::to_string(value) + ", expected " + std::to_string(wanted));
-            }
+        for (index_t& extent : freezing.input_shape) {
+            extent = other ? draw.number(0, 9) : extent;
+        }
+        const long double further = freezing.algorithm == ConvAlgorithm::exact ? 0 : winograd_error;
+        if constexpr (requires { layer.frozen_alone(freezing); }) {
+            check(layer.frozen_alone(freezing)(x), "y of the frozen layer", further);
+        } else if constexpr (!detail::needs_state<L>) {
+            const auto frozen = freeze(layer, freezing);
+            check(frozen(x), "y of the frozen layer", further);
+            check_carried(draw, frozen, x, [&](const auto& answer) { check(answer, "y of the frozen layer from a state", further); });
         }
     });
 }
