@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -616,11 +617,11 @@ TEST_CASE("conv: extents that no memory holds saturate and do not overflow") {
     CHECK(extent({.padding = {{most, -9}}}, 5) == most - 4);
     CHECK_THROWS_AS(extent({.padding = {{least, least}}}, 5), shape_error);
     CHECK(extent({.kernel_size = most}, 5) == 0);
-    CHECK(extent({.kernel_size = most, .dilation = most}, 5) == 0);
+    CHECK_THROWS_AS(extent({.kernel_size = most, .dilation = most}, 5), std::invalid_argument);
     CHECK(extent({.stride = most}, 5) == 1);
     CHECK(extent({.kernel_size = 3, .stride = most, .padding = same}, 5) == 1);
     CHECK(extent({.kernel_size = most / 4, .padding = same}, 5) == 5);
-    CHECK(extent({.kernel_size = 5, .padding = same, .dilation = most}, 5) >= 0);
+    CHECK_THROWS_AS(extent({.kernel_size = 5, .padding = same, .dilation = most}, 5), std::invalid_argument);
     CHECK(extent({.kernel_size = most, .padding = half_padding}, 5) >= 0);
     CHECK(extent({.kernel_size = most / 4, .padding = half_padding}, 5) == 5);
     CHECK(extent({.input_dilation = most}, 5) == most);
