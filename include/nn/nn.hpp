@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// Every layer of nn. What needs more than Eigen and xtensor is included by itself: <nn/io/safetensors.hpp>.
+// Every layer of nn. Included by themselves are files and conversions, <nn/io/safetensors.hpp>, <nn/io/npy.hpp> and <nn/io/convert.hpp>, and
+// <nn/threads.hpp>.
 
 // <windows.h> defines macros of these names; they are back at the end.
 #pragma push_macro("min")

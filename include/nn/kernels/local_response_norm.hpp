@@ -178,7 +178,9 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
     const index_t scratch = lines * positions + (by_channels ? 2 * vector : 0);
     const auto frame = workspace.frame();
     T* const squares = frame.template take<T>(scratch);
-    std::fill_n(squares, scratch, T(0));
+    if (by_channels) {
+        std::fill_n(squares, scratch, T(0));
+    }
     const auto spatial = [](const Shape<K>& extents) { return std::span<const index_t>(extents).template subspan<1>(); };
     const auto run = [&](const auto& power) {
         for_each_row<2>(
