@@ -386,21 +386,26 @@ TEST_CASE("networks whose third layer fails after the first has computed leave s
     check_network(nn::Bidirectional(half, nn::Sequential(norm, half, third)), now, reached);
 }
 
-// ---- loading ----
+// ---- loading and saving ----
+
+namespace {
+
+auto network_to_keep(std::uint64_t seed) {
+    Random random(seed);
+    return filled(random, nn::Sequential(nn::conv_norm_activation<float, 1>({.in_channels = 2, .out_channels = 3},
+                                                                            nn::BatchNorm1d<float>({.size = 3}), nn::relu, nn::no_init),
+                                         nn::Linear<float>({.in_features = 5, .out_features = 2}, nn::no_init)));
+}
+
+}  // namespace
 
 TEST_CASE("loading: out of memory at any place, the network is as before and nothing leaks") {
-    const auto made = [](std::uint64_t seed) {
-        Random random(seed);
-        return filled(random, nn::Sequential(nn::conv_norm_activation<float, 1>({.in_channels = 2, .out_channels = 3},
-                                                                                nn::BatchNorm1d<float>({.size = 3}), nn::relu, nn::no_init),
-                                             nn::Linear<float>({.in_features = 5, .out_features = 2}, nn::no_init)));
-    };
-    const auto source = made(950);
+    const auto source = network_to_keep(950);
     Random random(951);
     const auto source_state = filled(random, source.initial_state());
     const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults.safetensors";
     nn::save_safetensors(path, source, source_state);
-    const auto net_before = made(952);
+    const auto net_before = network_to_keep(952);
     const auto state_before = net_before.initial_state();
     const long count = failures([&](long n) {
         auto net = net_before;
@@ -417,11 +422,8 @@ TEST_CASE("loading: out of memory at any place, the network is as before and not
 }
 
 TEST_CASE("saving: out of memory at any place, an old file is as before and nothing leaks") {
-    Random random(953);
-    const auto net =
-        filled(random, nn::Sequential(nn::conv_norm_activation<float, 1>({.in_channels = 2, .out_channels = 3},
-                                                                         nn::BatchNorm1d<float>({.size = 3}), nn::relu, nn::no_init),
-                                      nn::Linear<float>({.in_features = 5, .out_features = 2}, nn::no_init)));
+    const auto net = network_to_keep(953);
+    Random random(954);
     const auto state = filled(random, net.initial_state());
     const std::filesystem::path path = std::filesystem::temp_directory_path() / "nn_faults_saved.safetensors";
     const std::filesystem::path beside = path.string() + ".tmp0";
@@ -452,7 +454,7 @@ TEST_CASE("saving: out of memory at any place, an old file is as before and noth
 }
 
 TEST_CASE("freezing: out of memory at any place, the network serves on and nothing leaks") {
-    Random random(954);
+    Random random(955);
     const auto net =
         filled(random, nn::Sequential(nn::conv_norm_activation<float, 2>({.in_channels = 16, .out_channels = 16},
                                                                          nn::BatchNorm2d<float>({.size = 16}), nn::relu, nn::no_init),

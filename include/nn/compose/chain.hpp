@@ -155,15 +155,15 @@ auto shape_after_chain(const Layers& layers, const Shape<R>& x) {
     }
 }
 
-/// Elements of a result of layer L that lies inside a network; shape_error where they are more than any memory holds.
+/// Elements of a result of layer L inside `network`; shape_error, by the name of either, where they are more than any memory holds.
 template <class L, class E, std::size_t R>
-index_t elements_between(const Shape<R>& shape) {
+index_t elements_between(std::string_view network, const Shape<R>& shape) {
     const index_t count = element_count(shape);
     if (count > 0) {  // without elements it may have any extents
         if constexpr (requires { std::string_view(L::name); }) {
             check_allocatable(L::name, shape, sizeof(E));
         } else {
-            check_allocatable("nn::Sequential", shape, sizeof(E));
+            check_allocatable(network, shape, sizeof(E));
         }
     }
     return count;
@@ -178,7 +178,7 @@ void measure_chain(const Layers& layers, const Shape<rank_of<X>>& x, std::array<
         if constexpr (is_view<V>) {
             const auto shape = std::get<I>(layers).output_shape(x);
             using E = element_of<V>;
-            bytes[I % 2] = std::max(bytes[I % 2], elements_between<L, E>(shape) * static_cast<index_t>(sizeof(E)));
+            bytes[I % 2] = std::max(bytes[I % 2], elements_between<L, E>("nn::Sequential", shape) * static_cast<index_t>(sizeof(E)));
             measure_chain<I + 1, V, Layers, States, C>(layers, shape, bytes);
         }
     }

@@ -150,7 +150,7 @@ private:
         } else if constexpr (detail::is_view<V>) {
             const auto shape = layer.output_shape(extents_of(x));
             using E = element_of<V>;
-            V y{frame.template take<E>(detail::elements_between<L, E>(shape)), shape, detail::result_strides(layer, x, shape)};
+            V y{frame.template take<E>(detail::elements_between<L, E>(name, shape)), shape, detail::result_strides(layer, x, shape)};
             detail::call_into(layer, x, state, y, workspace, context);
             return y;
         } else {
