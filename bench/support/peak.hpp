@@ -54,7 +54,7 @@ inline double multiply_add_peak() {
         float sink = 0;
         double flop = 0;
         const double seconds = fastest(
-            [&] { simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA { flop = multiply_adds<decltype(target)>(&sink); }); });
+            [&] { simd::run<float>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA { flop = multiply_adds<decltype(target)>(&sink); }); });
         benchmark::DoNotOptimize(sink);
         return flop / seconds;
     }();
@@ -83,7 +83,7 @@ inline double read_bandwidth(std::size_t bytes) {
     float sink = 0;
     const double seconds = fastest([&] {
         for (std::size_t i = 0; i < repeats; ++i) {
-            simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+            simd::run<float>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
                 using V = typename simd::VectorOf<float, decltype(target)>::type;
                 constexpr std::size_t lanes = sizeof(V) / sizeof(float);
                 V sums[8] = {};

@@ -26,7 +26,7 @@ enum class Function { exponential, logistic, hyperbolic_tangent, exponential_min
 template <class F>
 std::vector<float> mapped(Isa isa, std::vector<float> x, const F& f) {
     x.resize((x.size() + 63) / 64 * 64, 1.0F);
-    nn::simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+    nn::simd::run<float>(isa, [&](auto target) NN_INLINE_LAMBDA {
         using V = typename nn::simd::VectorOf<float, decltype(target)>::type;
         for (std::size_t i = 0; i < x.size(); i += sizeof(V) / sizeof(float)) {
             V v;

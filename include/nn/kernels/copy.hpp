@@ -71,11 +71,11 @@ template <class T>
 void copy_lines(simd::Isa isa, const Lines<T>& s) {
     if constexpr (simd::available<T>) {
         if (s.step == 1) {
-            return simd::run<simd::Avx2>(isa,
-                                         [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
+            return simd::run<T, simd::Avx2>(
+                isa, [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
         }
         if (s.step == 2 && s.count > simd::Baseline::lanes<T>) {
-            return simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+            return simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
                 using Target = decltype(target);
                 if (s.count > Target::template lanes<T>) {
                     detail::copy_every_second<typename simd::VectorOf<T, Target>::type>(s);
@@ -96,7 +96,7 @@ void copy_lines(simd::Isa isa, const Lines<T>& s) {
 /// Lines, whose elements lie side by side, as columns: element i of a line goes i · `to_line` elements behind `to`, lines side by side.
 template <class T>
 void copy_turned(simd::Isa isa, const Lines<T>& lines) {
-    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         const Lines<T> s = lines;  // a copy, which no store can change
         if constexpr (simd::transposes<T, Target>) {
@@ -133,7 +133,7 @@ void copy_turned(simd::Isa isa, const Lines<T>& lines) {
 /// Both elements of pairs that lie side by side, as many as a vector holds or more: the second of each to `second` further.
 template <class T>
 void copy_pairs(simd::Isa isa, const Lines<T>& lines, index_t second) {
-    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         const Lines<T> s = lines;  // a copy, which no store can change
         T* const second_to = s.to + second;

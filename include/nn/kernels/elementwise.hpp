@@ -159,7 +159,7 @@ NN_INLINE void pad_row(Source<T>& row, index_t first, index_t count, T (&lanes)[
 /// element do not depend on where it stands. Compiled for the machine's vectors.
 template <class T, class F, std::size_t... I>
 void map_row(index_t count, const F& f, T* to, const std::array<Source<T>, sizeof...(I)>& from, std::index_sequence<I...>) {
-    simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
         using V = simd::Values<T, decltype(target)>;
         constexpr index_t lanes = sizeof(V) / sizeof(T);
         const F function = f;  // copies, which no store can change

@@ -44,7 +44,7 @@ template <class T, class F>
 void for_each_unit(index_t units, const F& f) {
 #if NN_SIMD
     if constexpr (std::is_same_v<T, float>) {
-        simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+        simd::run<T>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
             using Target = decltype(target);
             using V = typename simd::VectorOf<float, Target>::type;
             constexpr index_t lanes = Target::template lanes<float>;

@@ -49,10 +49,11 @@ constexpr Tile tile_on() {
 }
 template <class T>
 constexpr Tile tile_of(simd::Isa isa) {
-    switch (isa) {
-        case simd::Isa::avx2: return tile_on<T, simd::Avx2>();
-        case simd::Isa::avx512: return tile_on<T, simd::Avx512>();
-        case simd::Isa::baseline: break;
+    if (simd::available<T> && isa == simd::Isa::avx2) {
+        return tile_on<T, simd::Avx2>();
+    }
+    if (simd::available<T> && isa == simd::Isa::avx512) {
+        return tile_on<T, simd::Avx512>();
     }
     return tile_on<T, simd::Baseline>();
 }
@@ -114,7 +115,7 @@ void pack(simd::Isa isa, index_t width, const View<const T, 2>& matrix, T* out) 
         const T* const from = &matrix(first, 0);
         index_t k = 0;
         if (step == 1) {
-            simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+            simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
                 k = detail::pack_squares<decltype(target)>(width, count, depth, from, line_step, out, end);
             });
         }
@@ -350,7 +351,7 @@ NN_INLINE void multiply_rows(const Product<T>& p, index_t row, index_t first, in
 /// Cost  2·rows·columns·depth flop.
 template <class T>
 void multiply(simd::Isa isa, const Product<T>& p) {
-    simd::run(isa, [&p](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(isa, [&p](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         constexpr Tile tile = tile_on<T, Target>();
         // Columns that fill no more than half of the last panel are done with those of the panel before, 24 as three vectors, not as four:

@@ -5,6 +5,7 @@
 #include <cstddef>    // std::size_t
 
 #include <nn/core/view.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/pool.hpp>
 #include <nn/kernels/reduce.hpp>
 #include <nn/kernels/row.hpp>
@@ -84,53 +85,58 @@ NN_INLINE void join_rows([[maybe_unused]] const T* from, [[maybe_unused]] index_
 #endif
 }
 
-/// All cells of each channel, `step` apart or, if it is 0, anywhere.
-template <class Target, class Op, class T, std::size_t K>
-NN_INLINE void join_channels(const View<const T, K>& x, index_t step, index_t cells, const View<T, 1>& y) {
-    const index_t channels = x.shape[0];
-    const T divisor = static_cast<T>(Op::divides ? std::max<index_t>(cells, 1) : 1);
-    const auto finished = [=](T total) NN_INLINE_LAMBDA { return Op::divides ? total / divisor : total; };
-    index_t c = 0;
-    if (simd::available<T> && step == 1) {
-        for (; !Target::few_forms && c + 4 <= channels; c += 4) {  // four hide the time that a sum takes
-            T totals[4];
-            join_rows<Target, Op, 4>(x.data + c * x.strides[0], x.strides[0], cells, totals);
-            for (index_t i = 0; i < 4; ++i) {
-                y(c + i) = finished(totals[i]);
+/// Cells of `channels` channels, those of one `step` apart.
+template <class T>
+struct PooledCells {
+    const T* x;
+    index_t channels, channel;  ///< how many and how far apart
+    index_t cells, step;
+    T* y;
+    index_t result;  ///< how far results lie apart
+
+    /// Whether lanes may run along the cells, or over the channels.
+    bool along_cells() const { return simd::available<T> && step == 1; }
+    bool over_channels() const { return channel == 1 && result == 1; }
+};
+
+/// The total as the answer: itself or divided by the number of cells.
+template <class Op, class T>
+NN_INLINE T finished(T total, index_t cells) {
+    return Op::divides ? total / static_cast<T>(std::max<index_t>(cells, 1)) : total;
+}
+
+/// All cells of each channel, along which or over which lanes may run.
+template <class Op, class T>
+void join_channels(simd::Isa isa, const PooledCells<T>& s) {
+    simd::run<T, simd::Avx2>(isa, [&s](auto target) NN_INLINE_LAMBDA {
+        using Target = decltype(target);
+        if (s.along_cells()) {
+            index_t c = 0;
+            for (; !Target::few_forms && c + 4 <= s.channels; c += 4) {  // four hide the time that a sum takes
+                T totals[4];
+                join_rows<Target, Op, 4>(s.x + c * s.channel, s.channel, s.cells, totals);
+                for (index_t i = 0; i < 4; ++i) {
+                    s.y[(c + i) * s.result] = finished<Op>(totals[i], s.cells);
+                }
             }
+            for (; c < s.channels; ++c) {
+                T total;
+                join_rows<Target, Op, 1>(s.x + c * s.channel, 0, s.cells, &total);
+                s.y[c * s.result] = finished<Op>(total, s.cells);
+            }
+            return;
         }
-        for (; c < channels; ++c) {
-            T total;
-            join_rows<Target, Op, 1>(x.data + c * x.strides[0], 0, cells, &total);
-            y(c) = finished(total);
-        }
-    } else if (step != 0 && x.strides[0] == 1 && y.strides[0] == 1) {
-        over_row<Target, T>(channels, [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
+        over_row<Target, T>(s.channels, [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
             V total = V{} + Op::template start<T>;
-            for (index_t first = 0; first < cells; first += pooled_block) {
-                join_block<Op>(x.data + i + first * step, step, std::min(pooled_block, cells - first), total);
+            for (index_t first = 0; first < s.cells; first += pooled_block) {
+                join_block<Op>(s.x + i + first * s.step, s.step, std::min(pooled_block, s.cells - first), total);
             }
             if (Op::divides) {
-                total /= V{} + divisor;
+                total /= V{} + static_cast<T>(std::max<index_t>(s.cells, 1));
             }
-            simd::store(total, y.data + i);
+            simd::store(total, s.y + i);
         });
-    } else {
-        for (; c < channels; ++c) {
-            T total = Op::template start<T>;
-            T some[pooled_block];
-            index_t count = 0;
-            for_each(at(x, c), [&](T cell) {
-                some[count] = cell;
-                if (++count == pooled_block) {
-                    join_block<Op>(some, 1, count, total);
-                    count = 0;
-                }
-            });
-            join_block<Op>(some, 1, count, total);
-            y(c) = finished(total);
-        }
-    }
+    });
 }
 
 }  // namespace detail
@@ -139,15 +145,39 @@ NN_INLINE void join_channels(const View<const T, K>& x, index_t step, index_t ce
 /// where those of a channel lie side by side, over the channels where these do.
 template <class Op, class T, std::size_t K>
 void global_pool(simd::Isa isa, const View<const T, K>& x, const View<T, 1>& y) {
-    index_t cells = 1;
-    index_t step = 1;  // between cells, if it is the same everywhere
+    bool even = true;  // whether cells lie equally far apart
+    detail::PooledCells<T> s{x.data, x.shape[0], x.strides[0], 1, 1, y.data, y.strides[0]};
     for (std::size_t axis = K; axis-- > 1;) {
         if (x.shape[axis] != 1) {
-            step = cells == 1 ? x.strides[axis] : x.strides[axis] == step * cells ? step : 0;
+            even = even && (s.cells == 1 || x.strides[axis] == s.step * s.cells);
+            s.step = s.cells == 1 ? x.strides[axis] : s.step;
         }
-        cells = saturating_multiply(cells, x.shape[axis]);
+        s.cells = saturating_multiply(s.cells, x.shape[axis]);
     }
-    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA { detail::join_channels<decltype(target), Op>(x, step, cells, y); });
+    if (even && (s.along_cells() || s.over_channels())) {
+        return detail::join_channels<Op>(isa, s);
+    }
+    for (index_t c = 0; c < s.channels; ++c) {
+        T total = Op::template start<T>;
+        T some[detail::pooled_block];
+        index_t count = 0;
+        for_each(at(x, c), [&](T cell) {
+            some[count] = cell;
+            if (++count == detail::pooled_block) {
+                detail::join_block<Op>(some, 1, count, total);
+                count = 0;
+            }
+        });
+        detail::join_block<Op>(some, 1, count, total);
+        y(c) = detail::finished<Op>(total, s.cells);
+    }
 }
+
+NN_KERNEL(void detail::join_channels<Maximum>(simd::Isa, const detail::PooledCells<float>&));
+NN_KERNEL(void detail::join_channels<Minimum>(simd::Isa, const detail::PooledCells<float>&));
+NN_KERNEL(void detail::join_channels<Mean>(simd::Isa, const detail::PooledCells<float>&));
+NN_KERNEL(void detail::join_channels<Maximum>(simd::Isa, const detail::PooledCells<double>&));
+NN_KERNEL(void detail::join_channels<Minimum>(simd::Isa, const detail::PooledCells<double>&));
+NN_KERNEL(void detail::join_channels<Mean>(simd::Isa, const detail::PooledCells<double>&));
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -9,6 +9,7 @@
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/math.hpp>
 #include <nn/kernels/row.hpp>
 #include <nn/kernels/simd.hpp>
@@ -161,18 +162,29 @@ NN_INLINE void divide_line(const ResponseNorm<T>& norm, const Exponent& power, c
 
 }  // namespace detail
 
+/// An item (C, spatial…) of any rank, so that the kernel is compiled once for all ranks, and where its results go.
+template <class T>
+struct ResponseItem {
+    std::span<const index_t> shape;
+    const T* x;
+    std::span<const index_t> x_strides;
+    T* y;
+    std::span<const index_t> y_strides;
+};
+
 /// y = x / (k + alpha · Σ x²)^beta for an item (C, spatial…), where the sum is over `size` channels from c − ⌊size / 2⌋ on, in rising
 /// order. Lanes run over the channels where these are dense in y, else over positions: then only the squares of a window's channels are
 /// kept, 20 KiB of them, which stay in the L1 cache. Scratch is that or, with many channels, a vector for each of them and of the window's.
-template <class T, std::size_t K>
-void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size, T k, T alpha, T beta, const View<T, K>& y,
-                         Workspace& workspace) {
+template <class T>
+void local_response_norm(simd::Isa isa, const ResponseItem<T>& item, index_t size, T k, T alpha, T beta, Workspace& workspace) {
     constexpr index_t vector = 64 / static_cast<index_t>(sizeof(T));
     constexpr index_t room = 20 * 1024 / static_cast<index_t>(sizeof(T));
-    const index_t channels = x.shape[0];
+    const index_t channels = item.shape[0];
+    const index_t x_channel = item.x_strides[0];
+    const index_t y_channel = item.y_strides[0];
     detail::ResponseNorm<T> norm{std::min(size / 2, channels), 0, k, alpha};
     norm.taps = norm.below + std::min(size - size / 2, channels);
-    const bool by_channels = K == 1 || (y.strides[0] == 1 && y.strides[K - 1] != 1);
+    const bool by_channels = item.shape.size() == 1 || (y_channel == 1 && item.y_strides.back() != 1);
     const index_t lines = by_channels ? channels + norm.taps : std::max(norm.taps, index_t{1});  // the first and the last channels' are 0
     const index_t positions = by_channels ? 1 : std::max(room / lines / vector, index_t{1}) * vector;
     const index_t scratch = lines * positions + (by_channels ? 2 * vector : 0);
@@ -181,18 +193,18 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
     if (by_channels) {
         std::fill_n(squares, scratch, T(0));
     }
-    const auto spatial = [](const Shape<K>& extents) { return std::span<const index_t>(extents).template subspan<1>(); };
     const auto run = [&](const auto& power) {
         for_each_row<2>(
-            spatial(y.shape), {spatial(y.strides), spatial(x.strides)}, [&](const auto& offsets, index_t count, const auto& steps) {
-                simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+            item.shape.subspan(1), {item.y_strides.subspan(1), item.x_strides.subspan(1)},
+            [&](const auto& offsets, index_t count, const auto& steps) {
+                simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA {
                     using V = WidestOf<decltype(target), T>;
                     for (index_t first = 0; first < count; first += positions) {
-                        const T* const from = x.data + offsets[1] + first * steps[1];
-                        T* const to = y.data + offsets[0] + first * steps[0];
+                        const T* const from = item.x + offsets[1] + first * steps[1];
+                        T* const to = item.y + offsets[0] + first * steps[0];
                         if (by_channels) {
-                            detail::square_line<V>(from, x.strides[0], channels, squares + norm.below);
-                            detail::divide_line<V>(norm, power, {squares, 1, lines + 1, 0}, channels, from, x.strides[0], to, y.strides[0]);
+                            detail::square_line<V>(from, x_channel, channels, squares + norm.below);
+                            detail::divide_line<V>(norm, power, {squares, 1, lines + 1, 0}, channels, from, x_channel, to, y_channel);
                             continue;
                         }
                         const index_t length = std::min(positions, count - first);
@@ -202,13 +214,13 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
                             const index_t entering = c + ahead;  // of the window of channel c
                             T* const line = squares + entering % lines * positions;
                             if (entering < channels) {
-                                detail::square_line<V>(from + entering * x.strides[0], steps[1], length, line);
+                                detail::square_line<V>(from + entering * x_channel, steps[1], length, line);
                             } else {
                                 std::fill_n(line, length, T(0));
                             }
                             if (c >= 0) {
                                 detail::divide_line<V>(norm, power, {squares, positions, lines, (entering + 1) % lines}, length,
-                                                       from + c * x.strides[0], steps[1], to + c * y.strides[0], steps[0]);
+                                                       from + c * x_channel, steps[1], to + c * y_channel, steps[0]);
                             }
                         }
                     }
@@ -227,5 +239,8 @@ void local_response_norm(simd::Isa isa, const View<const T, K>& x, index_t size,
 #endif
     run(detail::ByAnyPower<T>{beta});
 }
+
+NN_KERNEL(void local_response_norm(simd::Isa, const ResponseItem<float>&, index_t, float, float, float, Workspace&));
+NN_KERNEL(void local_response_norm(simd::Isa, const ResponseItem<double>&, index_t, double, double, double, Workspace&));
 
 }  // namespace nn::inline NN_ABI::kernels

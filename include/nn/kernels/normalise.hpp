@@ -96,7 +96,7 @@ namespace detail {
 /// as long.
 template <class T>
 void normalise_few(const T* x, const PerChannel<T>& p, index_t size, T* y) {
-    simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
         using V = simd::Values<T, decltype(target)>;
         constexpr index_t lanes = sizeof(V) / sizeof(T);
         constexpr index_t line = PerChannel<T>::line;
@@ -170,6 +170,22 @@ void normalise(const View<const T, K>& x, const PerChannel<T>& p, index_t first,
     }
 }
 
+namespace detail {
+
+/// x − near and its square.
+template <class T>
+struct Deviation {
+    T near;
+
+    template <class V>
+    NN_INLINE void operator()(const V& value, V* terms) const {
+        terms[0] = value - near;
+        terms[1] = terms[0] * terms[0];
+    }
+};
+
+}  // namespace detail
+
 /// Mean and biased variance.
 template <class T>
 struct Moments {
@@ -182,11 +198,8 @@ struct Moments {
 template <class T, class Each>
 Moments<T> moments_of(index_t count, const Each& each) {
     const T n = static_cast<T>(count);
-    const T near = sums_of<1, T>(count, each, [](const auto& value, auto& terms) NN_INLINE_LAMBDA { terms[0] = value; })[0] / n;
-    const auto [differences, squares] = sums_of<2, T>(count, each, [near](const auto& value, auto& terms) NN_INLINE_LAMBDA {
-        terms[0] = value - near;
-        terms[1] = terms[0] * terms[0];
-    });
+    const T near = sums_of<1, T>(count, each, detail::Itself())[0] / n;
+    const auto [differences, squares] = sums_of<2, T>(count, each, detail::Deviation<T>{near});
     const T off = differences / n;
     return {std::isfinite(off) ? near + off : near, std::max(squares / n - off * off, T(0))};  // max keeps a NaN in front
 }

@@ -133,7 +133,7 @@ void fold(const ConvPlan<N>& plan, const View<const T, N + 2>& results, const st
 /// even cell; its last stride is taken as 1.
 template <class T, std::size_t N>
 void write_pairs(const View<T, N + 2>& even, const View<T, N + 2>& odd, const View<T, N + 2>& y) {
-    simd::run<simd::Avx2>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T, simd::Avx2>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         constexpr index_t lanes = Target::template lanes<T>;
         const index_t evens = even.shape[N + 1];

@@ -266,7 +266,7 @@ NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
 
 template <class Op, class T>
 void pool_plane(simd::Isa isa, const PoolPlane<T>& s) {
-    simd::run<simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
         if (s.block > 0) {
             pool_by_windows<decltype(target), Op>(s);
         } else {

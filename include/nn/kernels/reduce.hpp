@@ -95,11 +95,38 @@ NN_INLINE void join_halves(V* values, const Join& join) {
     }
 }
 
+/// What is summed of an element: itself, its square; and how sums and extremes are joined. Named, and not lambdas where they are used, so
+/// that a reduction is compiled once for all views.
+struct Itself {
+    template <class V>
+    NN_INLINE void operator()(const V& value, V* terms) const {
+        terms[0] = value;
+    }
+};
+struct Squared {
+    template <class V>
+    NN_INLINE void operator()(const V& value, V* terms) const {
+        terms[0] = value * value;
+    }
+};
+struct Add {
+    template <class V>
+    NN_INLINE void operator()(V& sum, const V& value) const {
+        sum += value;
+    }
+};
+struct KeepLarger {
+    template <class V>
+    NN_INLINE void operator()(V& largest, const V& value) const {
+        keep_larger(largest, value);
+    }
+};
+
 /// The sums of a block: of what `term(x, terms)` makes of each number, or vector of them, put together by `join`, from `start` on. The
 /// order follows from `count` and the vector's length: 16 or more interleaved sums, then those of a last part, then the pairs of each.
 template <std::size_t Sums, class T, class Term, class Join>
 void reduce_block(const T* first, index_t count, T start, const Term& term, const Join& join, std::array<T, Sums>& result) {
-    simd::run(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
         using V = simd::Values<T, decltype(target)>;
         constexpr index_t lanes = sizeof(V) / sizeof(T);
         constexpr index_t ways = lanes < 4 ? 16 / lanes : 4;  // hides the latency of an addition
@@ -186,8 +213,7 @@ std::array<T, Sums> sums_of(index_t count, const Each& each, const Term& term) {
     std::array<T, Sums> total{};
     for_each_block<T>(count, each, [&](const T* first, index_t length) {
         std::array<T, Sums> block;
-        detail::reduce_block(
-            first, length, T(0), term, [](auto& sum, const auto& value) NN_INLINE_LAMBDA { sum += value; }, block);
+        detail::reduce_block(first, length, T(0), term, detail::Add(), block);
         for (std::size_t s = 0; s < Sums; ++s) {
             total[s] += block[s];
         }
@@ -204,23 +230,19 @@ T sum_of(const View<const T, R>& x, const Term& term) {
 /// The mean of the squares of all elements of a view, added in row-major order.
 template <class T, std::size_t R>
 T mean_square_of(const View<const T, R>& x) {
-    const T sum = sum_of(x, [](const auto& value, auto& terms) NN_INLINE_LAMBDA { terms[0] = value * value; });
-    return sum / static_cast<T>(x.size());
+    return sum_of(x, detail::Squared()) / static_cast<T>(x.size());
 }
 
 /// The largest element; a NaN if there is one, −∞ if there is none.
 template <class T, std::size_t R>
 T largest_of(const View<const T, R>& x) {
-    const auto join = [](auto& largest, const auto& value) NN_INLINE_LAMBDA { keep_larger(largest, value); };
     T largest = -std::numeric_limits<T>::infinity();
     for_each_block<T>(
         x.size(), [&](const auto& f) { f(x); },
         [&](const T* first, index_t length) {
             std::array<T, 1> block;
-            detail::reduce_block(
-                first, length, -std::numeric_limits<T>::infinity(),
-                [](const auto& value, auto& terms) NN_INLINE_LAMBDA { terms[0] = value; }, join, block);
-            join(largest, block[0]);
+            detail::reduce_block(first, length, -std::numeric_limits<T>::infinity(), detail::Itself(), detail::KeepLarger(), block);
+            keep_larger(largest, block[0]);
         });
     return largest;
 }

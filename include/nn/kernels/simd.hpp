@@ -5,9 +5,10 @@
 // target attributes. With NN_NO_SIMD, or where the compiler has none, kernels are plain loops; with NN_NO_DISPATCH they are compiled for
 // what the compiler's flags allow, and for nothing else.
 //
-//     simd::run(isa, [&](auto target) NN_INLINE_LAMBDA { body<decltype(target)>(…); });
+//     simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA { body<decltype(target)>(…); });
 //
-// compiles `body` for every instruction set that is wider than the flags' own, and calls the one that `isa` names. All that `body` calls
+// compiles `body` for every instruction set that is wider than the flags' own, where there are vectors of T, and calls the one that `isa`
+// names. All that `body` calls
 // and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass by reference, since passing
 // them by value would be another calling convention with every -m flag (-Wpsabi).
 
@@ -103,28 +104,8 @@ __attribute__((target("avx512f,avx512vl,avx512dq,avx2,fma"))) void on_avx512(con
 
 }  // namespace detail
 
-/// Calls f(Target()), compiled for `isa`, which the machine must have, or for `Widest` if that is narrower, but never for less than the
-/// compiler's flags allow: what waits for memory is no
-/// faster with vectors of 64 bytes, and each instruction set takes its time to compile.
-template <class Widest = Avx512, class F>
-void run(Isa isa, const F& f) {
-#if NN_DISPATCH && !defined(__AVX512F__)
-    if constexpr (Widest::register_bytes == Avx512::register_bytes) {
-        if (isa == Isa::avx512) {
-            return detail::on_avx512(f);
-        }
-    }
-#if !(defined(__AVX2__) && defined(__FMA__))
-    if (isa != Isa::baseline) {
-        return detail::on_avx2(f);
-    }
-#endif
-#endif
-    static_cast<void>(isa);
-    f(Baseline());
-}
-
 #if NN_SIMD
+/// Whether there are vectors of T.
 template <class T>
 inline constexpr bool available = std::same_as<T, float> || std::same_as<T, double>;
 template <class T, class Target>
@@ -137,6 +118,28 @@ inline constexpr bool available = false;
 template <class T, class Target>
 struct VectorOf {};
 #endif
+
+/// Calls f(Target()), compiled for `isa`, which the machine must have, or for `Widest` if that is narrower, but never for less than the
+/// compiler's flags allow: what waits for memory is no faster with vectors of 64 bytes, and each instruction set takes its time to compile.
+template <class T, class Widest = Avx512, class F>
+void run(Isa isa, const F& f) {
+#if NN_DISPATCH && !defined(__AVX512F__)
+    if constexpr (available<T> && Widest::register_bytes == Avx512::register_bytes) {
+        if (isa == Isa::avx512) {
+            return detail::on_avx512(f);
+        }
+    }
+#if !(defined(__AVX2__) && defined(__FMA__))
+    if constexpr (available<T>) {
+        if (isa != Isa::baseline) {
+            return detail::on_avx2(f);
+        }
+    }
+#endif
+#endif
+    static_cast<void>(isa);
+    f(Baseline());
+}
 
 #if NN_SIMD
 /// As many 32-bit integers as V has floats.

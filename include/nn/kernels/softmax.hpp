@@ -15,7 +15,7 @@ template <class T>
 void softmax(const View<const T, 1>& x, bool logarithm, const View<T, 1>& y) {
     const T largest = largest_of(x);
     if (logarithm) {
-        const T shift = std::log(sum_of(x, [largest](const auto& value, auto& terms) NN_INLINE_LAMBDA {
+        const T shift = std::log(sum_of(x, [largest](const auto& value, auto* terms) NN_INLINE_LAMBDA {
             terms[0] = value - largest;
             elementary::exponential(terms[0]);
         }));
@@ -30,7 +30,7 @@ void softmax(const View<const T, 1>& x, bool logarithm, const View<T, 1>& y) {
             },
             x);
         const View<const T, 1> powers = y;
-        const T total = sum_of(powers, [](const auto& value, auto& terms) NN_INLINE_LAMBDA { terms[0] = value; });
+        const T total = sum_of(powers, detail::Itself());
         map<T>(
             y, [total](auto& value, const auto& power) NN_INLINE_LAMBDA { value = power / total; }, powers);
     }

@@ -91,7 +91,7 @@ NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
 
 template <class T>
 void run_stencil(simd::Isa isa, const Stencil<T>& s) {
-    simd::run(isa, [&](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA {
         if (s.cell > 1) {
             stencil<decltype(target), true>(isa, s);
         } else {

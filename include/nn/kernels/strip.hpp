@@ -154,7 +154,7 @@ NN_INLINE void store_row(const StripOutput<T>& out, const T* from, T* to) {
 /// Cells of some channels as rows of vectors, zeros where there are none.
 template <class T>
 void load_strip(simd::Isa isa, const StripInput<T>& in) {
-    simd::run(isa, [&in](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(isa, [&in](auto target) NN_INLINE_LAMBDA {
         for (index_t row = 0; row < in.rows; ++row) {
             const index_t cell = in.axes[0].cell(in.first[0] + row * in.axes[0].dilation);
             detail::load_row<decltype(target)>(in, cell, in.strip + row * in.pitch);
@@ -165,7 +165,7 @@ void load_strip(simd::Isa isa, const StripInput<T>& in) {
 /// Rows of vectors of results as elements of y.
 template <class T>
 void store_strip(simd::Isa isa, const StripOutput<T>& out) {
-    simd::run(isa, [&out](auto target) NN_INLINE_LAMBDA {
+    simd::run<T>(isa, [&out](auto target) NN_INLINE_LAMBDA {
         for (index_t row = 0; row < out.rows; ++row) {
             detail::store_row<decltype(target)>(out, out.strip + row * out.pitch, out.to + row * out.steps[1]);
         }

@@ -148,7 +148,7 @@ struct WinogradCall {
                 in.channel = group * weight.channels + block + channel;
                 in.channels = std::min(s.lanes, last - channel);
                 load_strip(weight.isa, in);
-                simd::run(weight.isa, [&](auto target) NN_INLINE_LAMBDA {
+                simd::run<T>(weight.isa, [&](auto target) NN_INLINE_LAMBDA {
                     transform_input<decltype(target), M>(s.strip, s.pitch, run.tiles, s.input_layout,
                                                          s.input + before * s.input_layout.width + channel);
                 });
@@ -188,7 +188,7 @@ struct WinogradCall {
                 for (index_t c = 0; c < s.lanes; ++c) {
                     s.start[c] = bias != nullptr && c < out.channels ? bias[of_all + c] : T(0);
                 }
-                simd::run(weight.isa, [&](auto target) NN_INLINE_LAMBDA {
+                simd::run<T>(weight.isa, [&](auto target) NN_INLINE_LAMBDA {
                     transform_output<decltype(target), M>(s.product + before * s.product_layout.width + output - first, s.product_layout,
                                                           run.tiles, s.start, s.strip, s.pitch);
                 });

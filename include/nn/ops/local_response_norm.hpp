@@ -42,10 +42,12 @@ void local_response_norm(const LocalResponseNormOptions& options, const Batch<co
         return;  // of however many items
     }
     const double alpha = options.average ? options.alpha / static_cast<double>(options.size) : options.alpha;
-    for (index_t item = 0; item < x.count(); ++item) {
-        kernels::local_response_norm(simd::machine(), x.channels_first(options.layout)[item], options.size, static_cast<T>(options.k),
-                                     static_cast<T>(alpha), static_cast<T>(options.beta), y.channels_first(options.layout)[item],
-                                     workspace);
+    const auto from = x.channels_first(options.layout);
+    const auto to = y.channels_first(options.layout);
+    for (index_t i = 0; i < x.count(); ++i) {
+        const kernels::ResponseItem<T> item{to.item(), from[i].data, from.item_strides(), to[i].data, to.item_strides()};
+        kernels::local_response_norm(simd::machine(), item, options.size, static_cast<T>(options.k), static_cast<T>(alpha),
+                                     static_cast<T>(options.beta), workspace);
     }
 }
 
