@@ -468,18 +468,27 @@ void dropout(Draw& draw) {
     });
 }
 
-/// A recurrent layer over (B, T, D); `step(layer, x, h, c)` is one of one batch element.
+/// A recurrent layer over (B, T, D), or a cell over (B, D); `step(layer, x, h, c)` is one of one batch element.
 template <class L, class Options>
 void recurrent(Draw& draw, const auto& drawn, index_t gates, const auto& step) {
+    constexpr bool cell = L::name.ends_with("Cell");
     const Options o = drawn();
+    const auto drawn_input = [&] {
+        if constexpr (cell) {
+            return drawn_shape<2>(draw, {draw.number(0, 3), o.input_size});
+        } else {
+            return drawn_shape<3>(draw, {draw.number(0, 3), draw.number(0, 5), o.input_size});
+        }
+    };
     call<L>(
         draw, drawn,
         [&](const Options& with) {
             return to_ask_for({gates, with.hidden_size, with.input_size}) && to_ask_for({gates, with.hidden_size, with.hidden_size});
         },
-        o, Layout::channels_first, drawn_shape<3>(draw, {draw.number(0, 3), draw.number(0, 5), o.input_size}),
-        [&](const std::vector<Wide>& shape) {
-            return std::vector<Wide>{shape[0], shape[1], o.hidden_size};
+        o, Layout::channels_first, drawn_input(),
+        [&](std::vector<Wide> shape) {
+            shape.back() = o.hidden_size;
+            return shape;
         },
         [&](const L& layer, const Dense& x, Expected expected) {
             if (expected.y.values.empty()) {
@@ -489,8 +498,9 @@ void recurrent(Draw& draw, const auto& drawn, index_t gates, const auto& step) {
             for (index_t b = 0; b < x.shape[0]; ++b) {
                 std::vector<long double> h(static_cast<std::size_t>(o.hidden_size));
                 std::vector<long double> c = h;
-                for (index_t t = 0; t < x.shape[1]; ++t) {
-                    step(layer, row_of(x, b * x.shape[1] + t, o.input_size), h, c);
+                const index_t steps = cell ? 1 : x.shape[1];
+                for (index_t t = 0; t < steps; ++t) {
+                    step(layer, row_of(x, b * steps + t, o.input_size), h, c);
                     expected.y.values.insert(expected.y.values.end(), h.begin(), h.end());
                 }
             }
@@ -501,11 +511,12 @@ void recurrent(Draw& draw, const auto& drawn, index_t gates, const auto& step) {
 long double sigmoid_of(long double x) { return 1 / (1 + std::exp(-x)); }
 const std::optional<Tensor<float, 1>> no_bias;
 
+template <class L>
 void lstm(Draw& draw) {
     const auto drawn = [&] {
         return LSTMOptions{.input_size = draw.number(1, 9), .hidden_size = draw.number(1, 9), .use_bias = draw.flag(), .forget_bias = 1};
     };
-    recurrent<LSTM<float>, LSTMOptions>(draw, drawn, 4, [](const LSTM<float>& layer, const auto& x, auto& h, auto& c) {
+    recurrent<L, LSTMOptions>(draw, drawn, 4, [](const L& layer, const auto& x, auto& h, auto& c) {
         const auto of_x = affine(layer.weight_ih, layer.bias, x);
         const auto of_h = affine(layer.weight_hh, no_bias, h);
         const std::size_t size = h.size();
@@ -517,6 +528,7 @@ void lstm(Draw& draw) {
     });
 }
 
+template <class L>
 void gru(Draw& draw) {
     const auto drawn = [&] {
         return GRUOptions{.input_size = draw.number(1, 9),
@@ -524,7 +536,7 @@ void gru(Draw& draw) {
                           .use_bias = draw.flag(),
                           .reset = draw.pick({GRUReset::after, GRUReset::before})};
     };
-    recurrent<GRU<float>, GRUOptions>(draw, drawn, 3, [](const GRU<float>& layer, const auto& x, auto& h, auto&) {
+    recurrent<L, GRUOptions>(draw, drawn, 3, [](const L& layer, const auto& x, auto& h, auto&) {
         const auto of_x = affine(layer.weight_ih, layer.bias, x);
         const auto of_h = affine(layer.weight_hh, no_bias, h);
         const std::size_t size = h.size();
@@ -578,8 +590,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t cou
         fuzz::dropout,
         fuzz::linear,
         fuzz::embed,
-        fuzz::lstm,
-        fuzz::gru,
+        fuzz::lstm<LSTM<float>>,
+        fuzz::gru<GRU<float>>,
+        fuzz::lstm<LSTMCell<float>>,
+        fuzz::gru<GRUCell<float>>,
     };
     Draw draw(bytes, count);
     kinds[draw.byte() % std::size(kinds)](draw);
