@@ -3,17 +3,22 @@
 #include <nn/core/error.hpp>
 
 #include <array>
+#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/random.hpp"
 
 namespace {
 
@@ -51,6 +56,51 @@ TEST_CASE("error texts: each kind of part is printed as Python prints it") {
 }
 
 TEST_CASE("error texts: a float reads as it was written") { CHECK(text(0.1F) == "who: 0.1"); }
+
+TEST_CASE("error texts: where the library writes no floating-point numbers they read the same") {
+    using nn::detail::shortest_digits;
+    const std::pair<double, std::string_view> of_doubles[] = {
+        {0.0, "0"},
+        {-0.0, "-0"},
+        {1.0, "1"},
+        {-2.0, "-2"},
+        {0.5, "0.5"},
+        {0.1, "0.1"},
+        {1.1, "1.1"},
+        {1e-4, "1e-04"},
+        {1.5e-7, "1.5e-07"},
+        {0.0015, "0.0015"},
+        {9.5, "9.5"},
+        {0.99, "0.99"},
+        {999999.5, "999999.5"},
+        {123456.0, "123456"},
+        {1e5, "1e+05"},
+        {10000.0, "10000"},
+
+    };
+    for (const auto& [number, expected] : of_doubles) {
+        CHECK(shortest_digits(number) == expected);
+    }
+    CHECK(shortest_digits(0.1F) == "0.1");
+    CHECK(shortest_digits(std::numeric_limits<float>::denorm_min()) == "1e-45");
+    CHECK(shortest_digits(std::numeric_limits<float>::max()) == "3.4028235e+38");
+    for (const double number : {1e300, -1e-300, 1e-310, std::numeric_limits<double>::lowest() / 2}) {
+        CHECK(std::abs(std::strtod(shortest_digits(number).c_str(), nullptr) / number - 1) < 1e-14);
+    }
+    CHECK(shortest_digits(-std::numeric_limits<double>::infinity()) == "-inf");
+    CHECK(shortest_digits(std::numeric_limits<double>::quiet_NaN()) == "nan");
+    nn::test::Random random(11);
+    for (int i = 0; i < 2000; ++i) {
+        const auto few = static_cast<double>(random.integer(-999999, 999999)) * std::pow(10.0, static_cast<double>(random.integer(0, 12)));
+        const std::string text = shortest_digits(few);
+        CHECK(text.size() <= std::string_view("-1.23456e+17").size());
+        CHECK(std::strtod(text.c_str(), nullptr) == few);
+        const auto bits = static_cast<std::uint32_t>(random.integer(0, 0x7f7fffff));
+        float any = 0;
+        std::memcpy(&any, &bits, sizeof(any));
+        CHECK(std::strtof(shortest_digits(any).c_str(), nullptr) == any);
+    }
+}
 
 TEST_CASE("require: throws the kind that was asked for, and only on failure") {
     CHECK_NOTHROW(require(true, "who", "text", 1, Pad(1, 2)));

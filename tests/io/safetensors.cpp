@@ -18,7 +18,7 @@
 #include "support/files.hpp"
 #include "support/golden.hpp"
 
-#if defined(__unix__) || defined(__APPLE__)
+#if (defined(__unix__) && !defined(__EMSCRIPTEN__)) || defined(__APPLE__)  // which has neither pipes nor limits
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <csignal>

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -71,7 +70,6 @@ struct Ordered {
 
 /// A function that is not a bound.
 struct Doubled {
-    static constexpr std::string_view name = "doubled";
     template <class V>
     NN_INLINE static void apply(V& x) {
         x += x;

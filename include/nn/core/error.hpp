@@ -12,6 +12,7 @@
 #include <string>       // std::string
 #include <string_view>  // std::string_view
 
+#include <nn/core/digits.hpp>
 #include <nn/core/index.hpp>
 #include <nn/core/padding.hpp>
 #include <nn/core/per_axis.hpp>
@@ -73,7 +74,11 @@ private:
     template <class Number>
     static void append(std::string& text, Number number) {
         std::array<char, 32> digits{};
-        text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+        if constexpr (requires { std::to_chars(digits.data(), digits.data(), number).ptr; }) {
+            text.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+        } else {
+            text += shortest_digits(number);
+        }
     }
     static void append(std::string& text, std::span<const index_t> shape) {
         text += '(';

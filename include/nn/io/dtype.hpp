@@ -3,10 +3,11 @@
 
 #include <algorithm>    // std::copy, std::reverse_copy, std::transform
 #include <array>        // std::array
-#include <bit>          // std::bit_cast, std::countl_zero, std::endian
+#include <bit>          // std::countl_zero, std::endian
 #include <concepts>     // std::floating_point, std::same_as, std::integral
 #include <cstddef>      // std::byte, std::size_t
 #include <cstdint>      // std::uint16_t, std::uint32_t, std::uint64_t
+#include <cstring>      // std::memcpy
 #include <span>         // std::span
 #include <string_view>  // std::string_view
 #include <type_traits>  // std::is_signed_v
@@ -107,27 +108,34 @@ constexpr bool widens_to(const Dtype* dtype) {
     return dtype == dtype_of<T>() || (std::floating_point<T> && is_real(dtype) && dtype->bits < dtype_of<T>()->bits);
 }
 
+/// The float of these bits: std::bit_cast, which LLVM's library before 14 lacks.
+inline float float_of(std::uint32_t bits) {
+    float value = 0;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
 /// The float that equals a half (F16). Whole numbers alone are reckoned with: no rounding mode and no flushing of small numbers matters.
-constexpr float from_half(std::uint16_t half) {
+inline float from_half(std::uint16_t half) {
     const std::uint32_t sign = (half & 0x8000U) << 16U;
     const std::uint32_t exponent = half >> 10U & 0x1FU;
     std::uint32_t fraction = half & 0x3FFU;
     if (exponent == 0x1F) {  // infinity, NaN
-        return std::bit_cast<float>(sign | 0x7F800000U | fraction << 13U);
+        return float_of(sign | 0x7F800000U | fraction << 13U);
     }
     if (exponent != 0) {
-        return std::bit_cast<float>(sign | (exponent + (127 - 15)) << 23U | fraction << 13U);
+        return float_of(sign | (exponent + (127 - 15)) << 23U | fraction << 13U);
     }
     if (fraction == 0) {
-        return std::bit_cast<float>(sign);
+        return float_of(sign);
     }
     const auto shift = static_cast<std::uint32_t>(std::countl_zero(fraction)) - 21;  // subnormal there, normal here
     fraction = fraction << shift & 0x3FFU;
-    return std::bit_cast<float>(sign | (127 - 15 + 1 - shift) << 23U | fraction << 13U);
+    return float_of(sign | (127 - 15 + 1 - shift) << 23U | fraction << 13U);
 }
 
 /// The float that equals a bfloat16: its upper half.
-constexpr float from_bfloat(std::uint16_t bfloat) { return std::bit_cast<float>(static_cast<std::uint32_t>(bfloat) << 16U); }
+inline float from_bfloat(std::uint16_t bfloat) { return float_of(static_cast<std::uint32_t>(bfloat) << 16U); }
 
 /// `count` reals of any dtype out of the bytes of a file.
 template <std::floating_point T>
