@@ -203,6 +203,11 @@ TEST_CASE("Sequential: layers, free functions and lambdas, one after another") {
     CHECK(identical(plain(y), doubled(second(nn::identity(y * 3.0F)))));
     check_into(plain, y);
     check_into(nn::Sequential(&doubled), y);
+
+    nn::Tensor<float, 2> narrow({2, 2}, 0.0F);
+    nn::Workspace workspace;
+    CHECK(error_of<shape_error>([&] { plain.forward_into(y, nn::view_of(narrow), workspace); }) ==
+          "nn::Sequential: y (2, 2) does not fit, expected the leading axes (2, 5) of x and then ()  [x (2, 5)]");
 }
 
 TEST_CASE("Sequential: what a callable returns may refer to its argument") {
@@ -357,7 +362,7 @@ TEST_CASE("Sequential: without layers it is the identity") {
     nn::Workspace workspace;
     nn::Tensor<float, 3> y({1, 1, 1}, 4.0F);
     CHECK(error_of<shape_error>([&] { empty.forward_into(x, nn::view_of(y), workspace); }) ==
-          "nn::identity: y (1, 1, 1) does not fit, expected the leading axes (2, 3, 4) of x and then ()  [x (2, 3, 4)]");
+          "nn::Sequential: y (1, 1, 1) does not fit, expected the leading axes (2, 3, 4) of x and then ()  [x (2, 3, 4)]");
 }
 
 // ---- states, modes and resets ----

@@ -83,13 +83,19 @@ template <class L, class... A, class Y>
     requires requires(const L& layer, A... arguments, Y& y, Workspace& workspace) { layer.forward_into(arguments..., y, workspace); }
 inline constexpr bool has_forward_into<L, std::tuple<A...>, Y> = true;
 
+/// The identity under another name: errors of y are those of the chain that copies a result.
+struct Copied : functions::Identity {
+    static constexpr std::string_view name = "nn::Sequential";
+};
+inline constexpr Elementwise<Copied> copy_result{};
+
 /// y = layer(x) into y: by forward_into where the layer has it.
 template <class L, class X, class S, class Y, class C>
 void call_into(const L& layer, const X& x, S& state, Y& y, Workspace& workspace, const C& context) {
     if constexpr (has_forward_into<L, ArgumentsOf<L, X, S, C>, Y>) {
         std::apply([&](auto&&... arguments) { layer.forward_into(arguments..., y, workspace); }, arguments_of(layer, x, state, context));
     } else {
-        identity.forward_into(call_plainly(layer, x, state, context), y, workspace);
+        copy_result.forward_into(call_plainly(layer, x, state, context), y, workspace);
     }
 }
 
@@ -215,7 +221,7 @@ template <std::size_t I, class Layers, class States, class X, class Y, class C>
 void call_chain_into(const Layers& layers, const States& states, const X& x, Y& y, Workspace& workspace, const C& context,
                      std::array<std::byte*, 2> buffers) {
     if constexpr (std::tuple_size_v<Layers> == 0) {
-        identity.forward_into(x, y, workspace);
+        copy_result.forward_into(x, y, workspace);
     } else if constexpr (I + 1 == std::tuple_size_v<Layers>) {
         call_into(std::get<I>(layers), x, std::get<I>(states), y, workspace, context);
     } else {

@@ -8,9 +8,8 @@
 //     simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA { body<decltype(target)>(…); });
 //
 // compiles `body` for every instruction set that is wider than the flags' own, where there are vectors of T, and calls the one that `isa`
-// names. All that `body` calls
-// and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass by reference, since passing
-// them by value would be another calling convention with every -m flag (-Wpsabi).
+// names. All that `body` calls and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass
+// by reference, since passing them by value would be another calling convention with every -m flag (-Wpsabi).
 
 #include <concepts>     // std::same_as
 #include <cstddef>      // std::size_t
