@@ -257,14 +257,19 @@ void refused_or(std::string_view layer, const auto& f) {
     }
 }
 
+/// Whether a state for so many items is to be asked for.
+bool state_to_ask_for(const auto& layer, index_t batch) {
+    std::size_t each = 0;
+    const auto one = layer.initial_state(1);
+    visit_parameters(one, [&](std::string_view, const auto& array) { each = std::max(each, array.size()); });
+    return to_ask_for({batch, static_cast<index_t>(each)});
+}
+
 /// A state for a batch of any size, of a layer that carries one.
 void check_state(Draw& draw, const auto& layer) {
     if constexpr (requires { layer.initial_state(index_t(1)); }) {
         const index_t batch = draw.number(0, 3);
-        std::size_t each = 0;
-        const auto one = layer.initial_state(1);
-        visit_parameters(one, [&](std::string_view, const auto& array) { each = std::max(each, array.size()); });
-        if (to_ask_for({batch, static_cast<index_t>(each)})) {
+        if (state_to_ask_for(layer, batch)) {
             (void)layer.initial_state(batch);
         }
     }
@@ -293,6 +298,9 @@ template <class L, class X>
 void check_carried(Draw& draw, const L& layer, const X& x, const auto& check) {
     if constexpr (requires { layer.initial_state(index_t(1)); }) {
         const index_t items = static_cast<index_t>(x.shape(0));
+        if (!state_to_ask_for(layer, items)) {
+            return;  // many items without a step
+        }
         auto state = layer.initial_state(items);
         bool fits = true;
         visit_parameters(state, [&](std::string_view, auto& array) {
