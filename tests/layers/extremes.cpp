@@ -159,6 +159,9 @@ TEST_CASE("extremes: where x has no cells windows read zeros, at no address") {
     CHECK(y.size() == 0);
     const nn::Conv2d<float> padded({.in_channels = 9, .out_channels = 4, .kernel_size = 3, .padding = 2}, nn::no_init);
     CHECK(identical(padded(noise<float, 4>({2, 9, 0, 2})), nn::make_tensor<float, 4>({2, 4, 2, 4}, 0)));
+    // A height of 0 beside a width that is none: every pooled row is of padding alone.
+    const auto pooled = nn::MaxPool2d({.window = 2, .stride = 1, .padding = 1})(noise<float, 3>({2, 0, 5}));
+    CHECK(identical(pooled, nn::make_tensor<float, 3>({2, 1, 6}, -std::numeric_limits<float>::infinity())));
 }
 
 TEST_CASE("extremes: a stride beyond the input is any number") {

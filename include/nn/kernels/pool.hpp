@@ -119,7 +119,7 @@ NN_INLINE void join_columns(const PoolPlane<T>& s, const Range& rows, const Rang
             constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
             V joined[Count];
             simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { joined[v] = V{} + Op::template start<T>; });
-            for (index_t plane = 0; plane < s.plane_count; ++plane) {
+            for (index_t plane = 0; height > 0 && plane < s.plane_count; ++plane) {  // without rows it may be null
                 const T* from = s.planes[plane] + at + i;
                 for (index_t row = 0; row < height; ++row, from += s.x_row) {
                     simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
@@ -367,7 +367,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         some.cells = all_cells + worker * cells;
         some.divisors = all_divisors + worker * divisors;
         some.run = std::min(s.run, channels - channel);
-        const T* const first = x[item].data + (column.input == 0 ? 0 : channel * x_strides[0]);  // it may be null
+        const T* const first = x.empty() ? nullptr : x[item].data + channel * x_strides[0];
         some.planes = &first;
         some.y = y[item].data + channel * y_strides[0];
         detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, under);
