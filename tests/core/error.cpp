@@ -76,7 +76,6 @@ TEST_CASE("error texts: where the library writes no floating-point numbers they 
         {123456.0, "123456"},
         {1e5, "1e+05"},
         {10000.0, "10000"},
-
     };
     for (const auto& [number, expected] : of_doubles) {
         CHECK(shortest_digits(number) == expected);
