@@ -257,12 +257,16 @@ void refused_or(std::string_view layer, const auto& f) {
     }
 }
 
-/// Whether a state for so many items is to be asked for.
+/// Whether a state for so many items is to be asked for: the options may say any size by then.
 bool state_to_ask_for(const auto& layer, index_t batch) {
-    std::size_t each = 0;
-    const auto one = layer.initial_state(1);
-    visit_parameters(one, [&](std::string_view, const auto& array) { each = std::max(each, array.size()); });
-    return to_ask_for({batch, static_cast<index_t>(each)});
+    bool to_ask = true;
+    const auto none = layer.initial_state(0);
+    visit_parameters(none, [&](std::string_view, const auto& array) {
+        auto extents = array.shape();
+        extents[0] = static_cast<std::size_t>(batch);
+        to_ask = to_ask && to_ask_for(extents);
+    });
+    return to_ask;
 }
 
 /// A state for a batch of any size, of a layer that carries one.

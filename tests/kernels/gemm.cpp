@@ -93,9 +93,6 @@ std::vector<T> product(simd::Isa isa, const Strided<T>& a, const Strided<T>& b) 
                            .column = columns,
                            .a_rows = left.rows,
                            .a_columns = left.columns};
-        if (depth == 0 && form >= places.size()) {
-            continue;  // rows of nothing have no stride
-        }
         multiply(isa, product);
         CHECK(std::isnan(c.back()));
         std::vector<T>& answer = answers.emplace_back();

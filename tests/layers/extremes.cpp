@@ -164,6 +164,30 @@ TEST_CASE("extremes: where x has no cells windows read zeros, at no address") {
     CHECK(identical(pooled, nn::make_tensor<float, 3>({2, 1, 6}, -std::numeric_limits<float>::infinity())));
 }
 
+TEST_CASE("extremes: sums of no terms are the bias, and read at no address") {
+    nn::Linear<float> linear({.in_features = 0, .out_features = 40}, nn::no_init);
+    linear.bias->fill(2);
+    for (const index_t rows : {1, 3, 20}) {
+        const auto x = noise<float, 2>({rows, 0});
+        const auto y = nn::make_tensor<float, 2>({rows, 40}, 2);
+        CHECK(identical(linear(x), y));
+        CHECK(identical(nn::freeze(linear)(x), y));
+    }
+}
+
+TEST_CASE("extremes: a mean over more cells of padding than an index counts") {
+    const index_t wide = quarter / 2;
+    for (const auto layout : {nn::Layout::channels_first, nn::Layout::channels_last}) {
+        const nn::AvgPool3d pool({.window = {wide, wide, 1},
+                                  .padding = {{0, wide - 1}, {0, wide - 1}, {0, 0}},
+                                  .count_padding = true,
+                                  .layout = layout});
+        const auto y = pool(nn::make_tensor<double, 4>({1, 1, 1, 1}, 3));
+        REQUIRE(y.size() == 1);
+        CHECK(*y.begin() == 3 / static_cast<double>(wide) / static_cast<double>(wide));
+    }
+}
+
 TEST_CASE("extremes: a stride beyond the input is any number") {
     const auto x = noise<float, 4>({1, 2, 3, 8});
     for (const index_t groups : {1, 2}) {
@@ -189,6 +213,13 @@ TEST_CASE("extremes: a stride of a transposed convolution of one cell is any num
     conv.weight.fill(2);
     conv.bias->fill(1);
     CHECK(identical(conv(nn::Tensor<float, 3>{{{5}}}), nn::Tensor<float, 3>{{{11, 11, 11}, {11, 11, 11}}}));
+}
+
+TEST_CASE("extremes: a state of options that were assigned is checked before it is sized") {
+    nn::CausalConv1d<float> conv({.in_channels = 2, .out_channels = 2, .kernel_size = 3}, nn::no_init);
+    conv.options.kernel_size = least;
+    CHECK(error_of<std::invalid_argument>([&] { (void)conv.initial_state(1); }) ==
+          "nn::CausalConv1d: kernel_size (" + std::to_string(least) + ",), expected at least 1 along every axis");
 }
 
 TEST_CASE("extremes: groups that are assigned are checked before they divide") {

@@ -346,11 +346,33 @@ NN_INLINE void multiply_rows(const Product<T>& p, index_t row, index_t first, in
     ahead = lines.ahead;
 }
 
+/// A product of no depth: its operands, of no elements, may have no address that anything could be added to.
+template <class T>
+void start_all(const Product<T>& p) {
+    for (index_t i = 0; i < p.rows; ++i) {
+        for (index_t j = 0; j < p.columns; ++j) {
+            T& element = p.at(i, j);
+            switch (p.start) {
+                case Start::zero: element = T(0); break;
+                case Start::row_bias: element = p.bias[i]; break;
+                case Start::column_bias: element = p.bias[j]; break;
+                case Start::c: break;
+            }
+            if (p.bounds != nullptr) {
+                p.bounds->apply(element);
+            }
+        }
+    }
+}
+
 }  // namespace detail
 
 /// Cost  2·rows·columns·depth flop.
 template <class T>
 void multiply(simd::Isa isa, const Product<T>& p) {
+    if (p.depth == 0) {
+        return detail::start_all(p);
+    }
     simd::run<T>(isa, [&p](auto target) NN_INLINE_LAMBDA {
         using Target = decltype(target);
         constexpr Tile tile = tile_on<T, Target>();

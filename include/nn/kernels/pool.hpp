@@ -95,7 +95,7 @@ struct PoolPlane {
     PoolAxis column;
     const T* const* planes = nullptr;  ///< the first cells of the planes under the windows
     index_t plane_count = 0;
-    index_t counted = 1;  ///< by the windows along further axes
+    T counted = 1;  ///< by the windows along further axes; with padding it may be more than an index counts
     index_t x_row = 0, x_column = 0;
     T* y = nullptr;
     index_t y_row = 0, y_column = 0;
@@ -105,6 +105,12 @@ struct PoolPlane {
     T* divisors = nullptr;  ///< scratch of `block` elements and a vector
     index_t block = 0;      ///< windows of a row taken at once, lanes over them; 0: lanes over the channels
 };
+
+/// What a mean divides by; where nothing counts the sum is 0.
+template <class T>
+NN_INLINE T divisor(T counted, index_t columns) {
+    return std::max(counted * static_cast<T>(columns), T(1));
+}
 
 /// to = the cells of the columns `columns`, joined over all planes and the rows `rows`, in this order.
 template <class Target, class Op, class T>
@@ -188,15 +194,15 @@ NN_INLINE void pool_by_windows(const PoolPlane<T>& s) {
         const index_t right = std::clamp<index_t>(axis.input - position, left, length);
         std::fill_n(s.cells, left, Op::template start<T>);
         std::fill_n(s.cells + right, length - right, Op::template start<T>);
-        index_t divided = 0;
+        T divided = 0;
         for (index_t row = 0; row < s.row.window.output; ++row) {
             join_columns<Target, Op>(s, s.row.cells(row), {position + left, position + right}, s.cells + left);
             if constexpr (Op::divides) {
-                const index_t counted = saturating_multiply(s.counted, s.row.counted(row));
+                const T counted = s.counted * static_cast<T>(s.row.counted(row));
                 if (row == 0 || counted != divided) {
                     divided = counted;
-                    for (index_t o = 0; o < count; ++o) {  // where nothing counts the sum is 0
-                        s.divisors[o] = static_cast<T>(std::max<index_t>(saturating_multiply(counted, s.column.counted(first + o)), 1));
+                    for (index_t o = 0; o < count; ++o) {
+                        s.divisors[o] = divisor(counted, s.column.counted(first + o));
                     }
                 }
             }
@@ -219,7 +225,7 @@ NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
     const index_t most = std::max<index_t>(s.room / s.run, 1);
     for (index_t row = 0; row < s.row.window.output; ++row) {
         const Range rows = s.row.cells(row);
-        const index_t counted = saturating_multiply(s.counted, s.row.counted(row));
+        const T counted = s.counted * static_cast<T>(s.row.counted(row));
         index_t begin = 0;
         index_t next = 0;  // the first window that is not done
         do {
@@ -233,7 +239,7 @@ NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
                 const bool fresh = range.first >= begin;
                 const bool done = range.last <= end;
                 const index_t last = std::min(range.last, end);
-                const T divisor = static_cast<T>(Op::divides ? std::max<index_t>(saturating_multiply(counted, s.column.counted(o)), 1) : 1);
+                const T by = Op::divides ? divisor(counted, s.column.counted(o)) : T(1);
                 T* const y = s.y + row * s.y_row + o * s.y_column;
                 const auto join = [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
                     V joined = V{} + Op::template start<T>;
@@ -246,7 +252,7 @@ NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
                         Op::join(joined, value);
                     }
                     if (Op::divides && done) {
-                        joined /= V{} + divisor;
+                        joined /= V{} + by;
                     }
                     simd::store(joined, y + i);
                 };
@@ -292,7 +298,7 @@ void pool_planes(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Shape
                 under[inner.plane_count++] = s.planes[plane] + cell * x_strides[axis + 1];
             }
         }
-        inner.counted = saturating_multiply(s.counted, axes[axis].counted(o));
+        inner.counted = s.counted * static_cast<T>(axes[axis].counted(o));
         inner.y = s.y + o * y_strides[axis + 1];
         pool_planes<Op>(isa, axes, x_strides, y_strides, axis + 1, inner, under + inner.plane_count);
     }

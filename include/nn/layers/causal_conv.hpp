@@ -65,6 +65,7 @@ struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T,
 
     /// Zeros, for a batch of this size.
     State initial_state(index_t batch) const {
+        ops::check_conv_options(name, ops::conv_options(options));  // they may have been assigned since
         const auto [history] = state_shapes(batch);
         check_allocatable(name, history, sizeof(T));
         return {make_tensor<T, 3>(history, T(0))};
