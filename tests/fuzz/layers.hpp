@@ -307,15 +307,17 @@ void check_carried(Draw& draw, const L& layer, const X& x, const auto& check) {
         }
         auto state = layer.initial_state(items);
         bool fits = true;
-        visit_parameters(state, [&](std::string_view, auto& array) {
-            auto shape = array.shape();
+        const auto other = [&](auto shape) {
+            auto changed = shape;
             if (draw.byte() % 8 == 1) {
-                const std::size_t axis = draw.byte() % shape.size();
-                const auto extent = static_cast<std::size_t>(draw.byte() % 10);
-                fits = fits && shape[axis] == extent;
-                shape[axis] = extent;
-                array = std::remove_cvref_t<decltype(array)>(shape);
+                changed[draw.byte() % shape.size()] = static_cast<std::size_t>(draw.byte() % 10);
             }
+            changed = to_ask_for(changed) ? changed : shape;  // one extent may be great where another is 0
+            fits = fits && changed == shape;
+            return changed;
+        };
+        visit_parameters(state, [&](std::string_view, auto& array) {
+            array = std::remove_cvref_t<decltype(array)>(other(array.shape()));
             array.fill(0);
         });
         const auto called = [&](const auto& f) {
@@ -334,14 +336,7 @@ void check_carried(Draw& draw, const L& layer, const X& x, const auto& check) {
         called([&] { return layer(x, state); });
         if constexpr (requires { layer(x, state, Tensor<bool, 2>()); }) {
             visit_parameters(state, [](std::string_view, auto& array) { array.fill(0); });
-            std::array<std::size_t, 2> marks{x.shape(0), x.shape(1)};
-            if (draw.byte() % 8 == 1) {
-                const std::size_t axis = draw.byte() % 2;
-                const auto extent = static_cast<std::size_t>(draw.byte() % 10);
-                fits = fits && marks[axis] == extent;
-                marks[axis] = extent;
-            }
-            Tensor<bool, 2> resets(marks);
+            Tensor<bool, 2> resets(other(std::array<std::size_t, 2>{x.shape(0), x.shape(1)}));
             resets.fill(false);
             called([&] { return layer(x, state, resets); });
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Numbers at the ends of an index_t and empty arrays of great extents, each of which tests/fuzz found to go wrong.
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -172,6 +173,16 @@ TEST_CASE("extremes: sums of no terms are the bias, and read at no address") {
         const auto y = nn::make_tensor<float, 2>({rows, 40}, 2);
         CHECK(identical(linear(x), y));
         CHECK(identical(nn::freeze(linear)(x), y));
+    }
+}
+
+TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
+    const auto x = noise<float, 2>({2, 25});
+    for (const auto rule : {nn::same, nn::same_lower}) {
+        const auto y = nn::MinPool1d({.window = most - 1, .stride = 2, .padding = rule})(x);
+        REQUIRE((y.shape(0) == 2 && y.shape(1) == 13));
+        CHECK(y(1, 0) == *std::min_element(x.begin() + 25, x.end()));
+        CHECK(y(1, 12) == y(1, 0));
     }
 }
 

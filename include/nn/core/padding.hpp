@@ -97,8 +97,8 @@ public:
                 if (length == 0) {
                     return {};
                 }
-                const index_t covered = saturating_add((divide_up(length, stride) - 1) * stride, span);
-                const index_t total = std::max<index_t>(covered - length, 0);
+                const index_t last = (divide_up(length, stride) - 1) * stride;  // where the last window begins: before L
+                const index_t total = std::max<index_t>(last - length + span, 0);
                 const index_t less = total / 2;
                 return rule_ == PaddingRule::same ? Pad(less, total - less) : Pad(total - less, less);
             }

@@ -10,6 +10,7 @@
 
 #include <nn/core/aligned.hpp>
 #include <nn/core/freeze.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/layers/stateless.hpp>
 #include <nn/ops/conv.hpp>
 #include <nn/ops/conv_transpose.hpp>
@@ -35,53 +36,7 @@ std::optional<kernels::WinogradTile> fastest_tile(const ConvOptions<N>& options,
 template <std::floating_point T, std::size_t N, class Options>
 class FrozenConvCore {
 public:
-    FrozenConvCore(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const Freezing& freeze)
-        : who_(who), options_(options), isa_(simd::machine()) {
-        Workspace workspace;
-        const auto frame = workspace.frame();
-        const ops::ConvParameters<T, N> taken = ops::as_taken(options, parameters);
-        const kernels::TapClasses<N> classes = ops::tap_classes(options);
-        const T* const weight = ops::sorted_weight<T, N>(classes, taken, frame);
-        const index_t channels = options.in_channels / options.groups;
-        const index_t outputs = options.out_channels / options.groups;
-        const index_t depth = channels * classes.taps();
-        // Where the shape of x is not known, as for a large one.
-        index_t windows = 1 << 20;
-        if (!freeze.input_shape.empty()) {
-            const auto x = checked_shape<const T, N + 1>(who, freeze.input_shape);
-            windows = saturating_multiply(ops::conv_plan(who, options, x).windows(), x.count());
-        }
-        if constexpr (may_be_winograd) {
-            tile_ = tile_for(freeze);
-        }
-        const kernels::ChannelsLast last = channels_last(freeze);
-        output_last_ = last.y && options.layout == Layout::channels_first;
-        packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last);
-        if constexpr (may_be_winograd) {
-            if (tile_) {
-                winograd_.resize(
-                    static_cast<std::size_t>(kernels::winograd_weight_size<T>(isa_, *tile_, options.groups, options.out_channels, depth)));
-                const View<const T, 2> matrix = contiguous(weight, Shape<2>{options.out_channels, depth});
-                (void)kernels::pack_winograd(isa_, *tile_, matrix, options.groups, winograd_.data());
-            }
-        }
-        if (winograd_.empty() && classes.some_few(channels, outputs)) {
-            dense_.assign(weight, weight + taken.weight.size());
-            if (channels == 1 && outputs == 1 && classes.one()) {
-                by_channels_.resize(static_cast<std::size_t>(kernels::channel_panels_size<T>(isa_, options.groups, depth)));
-                kernels::pack_channels(isa_, options.groups, depth, weight, by_channels_.data());
-            }
-        }
-        if (winograd_.empty() || freeze.input_shape.empty()) {
-            panels_.resize(static_cast<std::size_t>(packing_.size()));
-            (void)kernels::pack_classes(packing_, classes, weight, panels_.data());
-        }
-        if (parameters.bias) {
-            for (index_t o = 0; o < options.out_channels; ++o) {
-                bias_.push_back((*parameters.bias)(o));
-            }
-        }
-    }
+    FrozenConvCore(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters, const Freezing& freeze);
 
     /// Of its arrays.
     std::size_t size_in_bytes() const {
@@ -110,15 +65,10 @@ public:
     std::string_view who() const { return who_; }
     const Options& options() const { return options_; }
     Shape<N + 1> item(const Batch<const T, N + 1>& x) const { return ops::conv_item(options_, ops::conv_plan(who_, options_, x)); }
-    void run(const Batch<const T, N + 1>& x, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) const {
-        const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
-        ops::run_conv(who_, options_, plan, x, weight(), bias(), finish, y, workspace);
-    }
+    void run(const Batch<const T, N + 1>& x, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y, Workspace& workspace) const;
     /// Some rows of it, of items that are checked and lie as (C, L₁ … L_N).
     void run_rows(const kernels::ConvPlan<N>& plan, const View<const T, N + 1>& x, const kernels::Finish<T>& finish,
-                  const View<T, N + 1>& y, Workspace& workspace) const {
-        kernels::convolve(plan, Batch<const T, N + 1>(x), weight(), bias(), Batch<T, N + 1>(y), workspace, finish);
-    }
+                  const View<T, N + 1>& y, Workspace& workspace) const;
 
 private:
     const T* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
@@ -134,7 +84,9 @@ private:
             return false;
         }
     }
-    std::optional<kernels::WinogradTile> tile_for(const FreezeOptions& freeze) const {
+    std::optional<kernels::WinogradTile> tile_for(const FreezeOptions& freeze) const
+        requires may_be_winograd
+    {
         if (!fits_winograd(options_, freeze)) {
             return std::nullopt;
         }
@@ -200,6 +152,74 @@ private:
     AlignedVector<T> panels_;
     AlignedVector<T> bias_;
 };
+
+template <std::floating_point T, std::size_t N, class Options>
+FrozenConvCore<T, N, Options>::FrozenConvCore(std::string_view who, const Options& options, const ops::ConvParameters<T, N>& parameters,
+                                              const Freezing& freeze)
+    : who_(who), options_(options), isa_(simd::machine()) {
+    Workspace workspace;
+    const auto frame = workspace.frame();
+    const ops::ConvParameters<T, N> taken = ops::as_taken(options, parameters);
+    const kernels::TapClasses<N> classes = ops::tap_classes(options);
+    const T* const weight = ops::sorted_weight<T, N>(classes, taken, frame);
+    const index_t channels = options.in_channels / options.groups;
+    const index_t outputs = options.out_channels / options.groups;
+    const index_t depth = channels * classes.taps();
+    // Where the shape of x is not known, as for a large one.
+    index_t windows = 1 << 20;
+    if (!freeze.input_shape.empty()) {
+        const auto x = checked_shape<const T, N + 1>(who, freeze.input_shape);
+        windows = saturating_multiply(ops::conv_plan(who, options, x).windows(), x.count());
+    }
+    if constexpr (may_be_winograd) {
+        tile_ = tile_for(freeze);
+    }
+    const kernels::ChannelsLast last = channels_last(freeze);
+    output_last_ = last.y && options.layout == Layout::channels_first;
+    packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last);
+    if constexpr (may_be_winograd) {
+        if (tile_) {
+            winograd_.resize(
+                static_cast<std::size_t>(kernels::winograd_weight_size<T>(isa_, *tile_, options.groups, options.out_channels, depth)));
+            const View<const T, 2> matrix = contiguous(weight, Shape<2>{options.out_channels, depth});
+            (void)kernels::pack_winograd(isa_, *tile_, matrix, options.groups, winograd_.data());
+        }
+    }
+    if (winograd_.empty() && classes.some_few(channels, outputs)) {
+        dense_.assign(weight, weight + taken.weight.size());
+        if (channels == 1 && outputs == 1 && classes.one()) {
+            by_channels_.resize(static_cast<std::size_t>(kernels::channel_panels_size<T>(isa_, options.groups, depth)));
+            kernels::pack_channels(isa_, options.groups, depth, weight, by_channels_.data());
+        }
+    }
+    if (winograd_.empty() || freeze.input_shape.empty()) {
+        panels_.resize(static_cast<std::size_t>(packing_.size()));
+        (void)kernels::pack_classes(packing_, classes, weight, panels_.data());
+    }
+    if (parameters.bias) {
+        for (index_t o = 0; o < options.out_channels; ++o) {
+            bias_.push_back((*parameters.bias)(o));
+        }
+    }
+}
+
+template <std::floating_point T, std::size_t N, class Options>
+void FrozenConvCore<T, N, Options>::run(const Batch<const T, N + 1>& x, const kernels::Finish<T>& finish, const Batch<T, N + 1>& y,
+                                        Workspace& workspace) const {
+    const kernels::ConvPlan<N> plan = ops::conv_plan(who_, options_, x);
+    ops::run_conv(who_, options_, plan, x, weight(), bias(), finish, y, workspace);
+}
+
+template <std::floating_point T, std::size_t N, class Options>
+void FrozenConvCore<T, N, Options>::run_rows(const kernels::ConvPlan<N>& plan, const View<const T, N + 1>& x,
+                                             const kernels::Finish<T>& finish, const View<T, N + 1>& y, Workspace& workspace) const {
+    kernels::convolve(plan, Batch<const T, N + 1>(x), weight(), bias(), Batch<T, N + 1>(y), workspace, finish);
+}
+
+NN_KERNEL(class FrozenConvCore<float, 1, ConvOptions<1>>);
+NN_KERNEL(class FrozenConvCore<float, 2, ConvOptions<2>>);
+NN_KERNEL(class FrozenConvCore<float, 1, ConvTransposeOptions<1>>);
+NN_KERNEL(class FrozenConvCore<float, 2, ConvTransposeOptions<2>>);
 
 /// A frozen convolution by reference.
 template <std::floating_point T, std::size_t N, class Options>

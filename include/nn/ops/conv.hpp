@@ -16,6 +16,7 @@
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/convolve.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/instance.hpp>
 
 namespace nn::inline NN_ABI {
 
@@ -285,6 +286,11 @@ void conv(const ConvOptions<N>& options, const Batch<const T, N + 1>& x, const C
     check_conv_parameters(who, options, parameters);
     run_conv(who, options, conv_plan(who, options, x), x, parameters, y, workspace);
 }
+
+NN_KERNEL(void conv(const ConvOptions<1>&, const Batch<const float, 2>&, const ConvParameters<float, 1>&, const Batch<float, 2>&,
+                    Workspace&, std::string_view));
+NN_KERNEL(void conv(const ConvOptions<2>&, const Batch<const float, 3>&, const ConvParameters<float, 2>&, const Batch<float, 3>&,
+                    Workspace&, std::string_view));
 
 }  // namespace ops
 

@@ -14,6 +14,7 @@
 #include <nn/core/per_axis.hpp>
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/ops/conv.hpp>
 
 namespace nn::inline NN_ABI {
@@ -152,6 +153,11 @@ void conv_transpose(const ConvTransposeOptions<N>& options, const Batch<const T,
     check_conv_parameters(who, options, parameters);
     run_conv(who, options, conv_plan(who, options, x), x, as_taken(options, parameters), y, workspace);
 }
+
+NN_KERNEL(void conv_transpose(const ConvTransposeOptions<1>&, const Batch<const float, 2>&, const ConvParameters<float, 1>&,
+                              const Batch<float, 2>&, Workspace&, std::string_view));
+NN_KERNEL(void conv_transpose(const ConvTransposeOptions<2>&, const Batch<const float, 3>&, const ConvParameters<float, 2>&,
+                              const Batch<float, 3>&, Workspace&, std::string_view));
 
 }  // namespace ops
 
