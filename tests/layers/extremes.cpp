@@ -179,10 +179,12 @@ TEST_CASE("extremes: sums of no terms are the bias, and read at no address") {
 TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
     const auto x = noise<float, 2>({2, 25});
     for (const auto rule : {nn::same, nn::same_lower}) {
-        const auto y = nn::MinPool1d({.window = most - 1, .stride = 2, .padding = rule})(x);
-        REQUIRE((y.shape(0) == 2 && y.shape(1) == 13));
-        CHECK(y(1, 0) == *std::min_element(x.begin() + 25, x.end()));
-        CHECK(y(1, 12) == y(1, 0));
+        for (const bool ceil : {false, true}) {
+            const auto y = nn::MinPool1d({.window = most - 1, .stride = 2, .padding = rule, .ceil_mode = ceil})(x);
+            REQUIRE((y.shape(0) == 2 && y.shape(1) == 13));
+            CHECK(y(1, 0) == *std::min_element(x.begin() + 25, x.end()));
+            CHECK(y(1, 12) == y(1, 0));
+        }
     }
 }
 

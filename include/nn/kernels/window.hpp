@@ -84,20 +84,25 @@ struct WindowAxis {
         return axis;
     }
 
+    /// Cells beside the first window, those of the padding too; below 0 what it lacks. Saturates only where the sum does: what cancels
+    /// comes first.
+    index_t beside_first(const Pad& pad) const {
+        return saturating_add(saturating_add(saturating_subtract(pad.before, span()), pad.after), spread());
+    }
+
     /// Sets p₀ and M = ⌊(L + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit. False where a negative pad crops
     /// more than there is. Beyond what an index_t holds M saturates.
     bool place(const Pad& pad) {
         before = pad.before;
-        const index_t cells = input == 0 ? 0 : saturating_add(saturating_multiply(input - 1, input_dilation), 1);
-        const index_t padded = saturating_add(saturating_add(cells, pad.before), pad.after);
         constexpr index_t most = std::numeric_limits<index_t>::max();
-        // Beside the first window; what cancels comes first.
-        const index_t rest = saturating_add(saturating_add(saturating_subtract(pad.before, span()), pad.after), cells);
+        const index_t rest = beside_first(pad);
         output = rest < 0 ? 0 : rest == most ? most : rest / stride + 1;
-        return padded >= 0;
+        return saturating_add(saturating_add(spread(), pad.before), pad.after) >= 0;
     }
 
 private:
+    /// Cells, and the zeros between them.
+    index_t spread() const { return input == 0 ? 0 : saturating_add(saturating_multiply(input - 1, input_dilation), 1); }
     static index_t modulo(index_t a, index_t b) { return (a % b + b) % b; }
 };
 

@@ -216,6 +216,7 @@ void FrozenConvCore<T, N, Options>::run_rows(const kernels::ConvPlan<N>& plan, c
     kernels::convolve(plan, Batch<const T, N + 1>(x), weight(), bias(), Batch<T, N + 1>(y), workspace, finish);
 }
 
+// Members that are defined in the class would still be compiled for all, to be inlined.
 NN_KERNEL(class FrozenConvCore<float, 1, ConvOptions<1>>);
 NN_KERNEL(class FrozenConvCore<float, 2, ConvOptions<2>>);
 NN_KERNEL(class FrozenConvCore<float, 1, ConvTransposeOptions<1>>);

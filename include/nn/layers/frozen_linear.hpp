@@ -45,10 +45,8 @@ private:
         return detail::operation<T, 1, 1>(
             who_, [this](const Batch<const T, 1>& x) { return ops::linear_item(who_, x, shape_); },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
-                check_output(who_, x, ops::linear_item(who_, x, shape_), y);
-                ops::run_linear(
-                    who_, x, [this] { return packed(); }, bias_.empty() ? nullptr : bias_.data(), kernels::finish_with<T>(function_), y,
-                    workspace);
+                const T* const bias = bias_.empty() ? nullptr : bias_.data();
+                ops::run_linear(who_, x, packed(), bias, kernels::finish_with<T>(function_), y, workspace);
             });
     }
 

@@ -8,6 +8,7 @@
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
 #include <nn/kernels/elementwise.hpp>
+#include <nn/kernels/instance.hpp>
 #include <nn/kernels/linear.hpp>
 
 namespace nn::inline NN_ABI::ops {
@@ -27,16 +28,16 @@ void check_linear_parameters(std::string_view who, const View<const T, 2>& weigh
             ",) = weight.shape[:1]  [weight ", weight.shape, "]");
 }
 
-/// The product of rows with a packed weight, of views that are still to be checked. `packed()` is the weight, asked for when all is well.
-template <class T, class Packed>
-void run_linear(std::string_view who, const Batch<const T, 1>& x, const Packed& packed, const T* bias, const kernels::Finish<T>& finish,
-                const Batch<T, 1>& y, Workspace& workspace) {
+/// The product of rows with a packed weight, of views that are still to be checked.
+template <class T>
+void run_linear(std::string_view who, const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weight, const T* bias,
+                const kernels::Finish<T>& finish, const Batch<T, 1>& y, Workspace& workspace) {
+    check_output(who, x, linear_item(who, x, {weight.outputs, weight.depth}), y);
     check_apart(who, "y", y, "x", x);
     if (y.empty()) {
         return;
     }
     const auto frame = workspace.frame();
-    const kernels::PackedWeight<T> weight = packed();
     kernels::Product<T> product{.c = y.data(), .column = {y.item_strides()[0]}};
     if (y.uniform()) {
         product.row.stride = y.stacked().strides[0];
@@ -62,10 +63,11 @@ template <class T>
 void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
             Workspace& workspace, std::string_view who = "nn::ops::linear") {
     check_linear_parameters(who, weight, bias);
-    check_output(who, x, linear_item(who, x, weight.shape), y);
     const auto frame = workspace.frame();
-    run_linear(
-        who, x, [&] { return kernels::pack_weight(weight, frame); }, kernels::dense_vector(bias, frame), {}, y, workspace);
+    run_linear(who, x, kernels::pack_weight(weight, frame), kernels::dense_vector(bias, frame), {}, y, workspace);
 }
+
+NN_KERNEL(void run_linear(std::string_view, const Batch<const float, 1>&, const kernels::PackedWeight<float>&, const float*,
+                          const kernels::Finish<float>&, const Batch<float, 1>&, Workspace&));
 
 }  // namespace nn::inline NN_ABI::ops

@@ -90,13 +90,12 @@ PoolPlan<N> pool_plan(std::string_view who, const PoolOptions<N>& options, const
         window.stride = options.stride[axis] == 0 ? options.window[axis] : options.stride[axis];
         const Pad pad = options.padding.resolve(axis, window.input, window.kernel, window.stride, 1);
         window.place(pad);
-        const index_t padded_end = saturating_add(window.input, pad.after);
-        const index_t rest = saturating_add(padded_end, pad.before) - window.kernel;  // cells past the first window, or missing
+        const index_t rest = window.beside_first(pad);
         const index_t next = window.output == 0 ? 0 : saturating_add(rest - rest % window.stride, window.stride);
         if (options.ceil_mode && rest > -window.stride && rest % window.stride != 0 && next < saturating_add(window.input, pad.before)) {
             window.output = saturating_add(window.output, 1);
         }
-        plan.axes[axis].counted_end = options.count_padding ? padded_end : -1;
+        plan.axes[axis].counted_end = options.count_padding ? saturating_add(window.input, pad.after) : -1;
     }
     return plan;
 }
