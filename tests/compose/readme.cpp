@@ -147,6 +147,7 @@ TEST_CASE("readme: a frozen network, and threads") {
     nn::ThreadPool pool(4);
     nn::Workspace workspace(pool);
     // end threads
+    y.fill(-9);
     nn::freeze(net, state).forward_into(x, y, workspace);
     CHECK(nn::test::identical(y, alone));
     CHECK(shown("threads"));

@@ -19,3 +19,11 @@ function(expect_no_room wanted_err)
         endif()
     endforeach()
 endfunction()
+
+# write_wav(<name> <channels> <rate>): NN_SCRATCH/<name>.wav of two samples; the numbers are little-endian, for printf.
+function(write_wav name channels rate)
+    string(CONCAT format "RIFF\\050\\0\\0\\0WAVE" #
+           "fmt \\020\\0\\0\\0\\001\\0${channels}\\0${rate}\\0\\0\\0\\0\\0\\0\\002\\0\\020\\0" #
+           "data\\004\\0\\0\\0\\0\\0\\0\\0")
+    execute_process(COMMAND printf ${format} OUTPUT_FILE ${NN_SCRATCH}/${name}.wav COMMAND_ERROR_IS_FATAL ANY)
+endfunction()

@@ -67,8 +67,10 @@ std::vector<Answer> answers() {
 
 /// Whether answers reckoned in T are those reckoned in a wider type. Rows are small: sums of at most 50 products of numbers below 1, a
 /// dozen steps, deviations of 1/16 and more. 1024 roundings are more than they can add up to; a step in a narrower type leaves far more.
+/// Gives the rows where T rounds nothing.
 template <class T>
-void compare(const std::vector<Answer>& in_t, const std::vector<Answer>& wider) {
+std::vector<bool> compare(const std::vector<Answer>& in_t, const std::vector<Answer>& wider) {
+    std::vector<bool> all_exact;
     REQUIRE(in_t.size() == wider.size());
     for (std::size_t row = 0; row < wider.size(); ++row) {
         CAPTURE(row, wider[row].name);
@@ -80,7 +82,9 @@ void compare(const std::vector<Answer>& in_t, const std::vector<Answer>& wider) 
             CHECK(std::abs(in_t[row].values[i] - expected) <= 1024 * std::numeric_limits<T>::epsilon() * (1 + std::abs(expected)));
             exact = exact && in_t[row].values[i] == expected;
         }
+        all_exact.push_back(exact);
     }
+    return all_exact;
 }
 
 }  // namespace
@@ -89,8 +93,16 @@ TEST_CASE("every layer: float, double and long double are each reckoned in their
     const auto single = answers<float>();
     const auto twice = answers<double>();
     const auto most = answers<long double>();
-    compare<float>(single, twice);
-    compare<double>(twice, most);
+    const auto exact_in_float = compare<float>(single, twice);
+    const auto exact_in_double = compare<double>(twice, most);
+    // Where long double brings nothing, it was not reckoned in; but a sum of a few products of numbers of 23 bits is exact in double.
+    for (std::size_t row = 0; row < most.size(); ++row) {
+        const std::string& name = most[row].name;
+        const bool products = (name.starts_with("C") && !name.starts_with("ConvNorm")) || name == "Linear" || name == "Embed::attend" ||
+                              name == "Residual with a shortcut";
+        CAPTURE(row, name);
+        CHECK((exact_in_float[row] || products || !exact_in_double[row]));
+    }
 }
 
 // ---- memory ----

@@ -188,6 +188,12 @@ TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
     }
 }
 
+TEST_CASE("extremes: one more window in ceil mode begins before the end of x, not of an index") {
+    const nn::AvgPool1d pool({.window = 3, .stride = most, .padding = nn::half_padding, .ceil_mode = true});
+    CHECK(pool.output_shape(nn::Shape<2>{0, most}) == nn::Shape<2>{0, 2});
+    CHECK(pool.output_shape(nn::Shape<2>{0, most - 1}) == nn::Shape<2>{0, 1});
+}
+
 TEST_CASE("extremes: a mean over more cells of padding than an index counts") {
     const index_t wide = quarter / 2;
     for (const auto layout : {nn::Layout::channels_first, nn::Layout::channels_last}) {

@@ -80,7 +80,7 @@ bool alike(const Y& y, const Y& expected) {
         if (std::isnan(b)) {
             return std::isnan(a);
         }
-        return a == b || std::abs(a - b) <= T(1e-5) * (1 + std::abs(b));
+        return a == b || (std::isfinite(b) && std::abs(a - b) <= T(1e-5) * (1 + std::abs(b)));
     };
     return shape_of(y) == shape_of(expected) && std::equal(y.begin(), y.end(), expected.begin(), same);
 }

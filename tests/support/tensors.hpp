@@ -110,7 +110,8 @@ bool close(const Y& y, const std::vector<double>& expected, double tolerance = 1
     const auto values = values_of(y);
     bool ok = values.size() == expected.size();
     for (std::size_t i = 0; ok && i < expected.size(); ++i) {
-        ok = std::abs(static_cast<double>(values[i]) - expected[i]) <= tolerance * (1 + std::abs(expected[i]));
+        const double value = static_cast<double>(values[i]);
+        ok = value == expected[i] || (std::isfinite(expected[i]) && std::abs(value - expected[i]) <= tolerance * (1 + std::abs(expected[i])));
     }
     return ok;
 }

@@ -7,6 +7,7 @@
 #include <cstddef>      // std::size_t
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
+#include <type_traits>  // std::common_type_t
 
 #include <nn/core/mode.hpp>
 #include <nn/layers/call.hpp>
@@ -96,11 +97,11 @@ struct BatchNorm : detail::OutputShape<BatchNorm<T, N>, N + 1> {
         ops::check_batch_norm_arrays(name, options, parameters(), view_of(state.running_mean), view_of(state.running_var));
         Tensor<T, 1> scale = make_tensor<T, 1>({options.size});
         Tensor<T, 1> shift = make_tensor<T, 1>({options.size});
+        using Wide = std::common_type_t<T, double>;
         for (std::size_t c = 0; c < scale.size(); ++c) {
-            const double gain =
-                (weight ? static_cast<double>((*weight)(c)) : 1) / std::sqrt(static_cast<double>(state.running_var(c)) + options.eps);
+            const Wide gain = (weight ? Wide((*weight)(c)) : 1) / std::sqrt(Wide(state.running_var(c)) + Wide(options.eps));
             scale(c) = static_cast<T>(gain);
-            shift(c) = static_cast<T>((bias ? static_cast<double>((*bias)(c)) : 0) - static_cast<double>(state.running_mean(c)) * gain);
+            shift(c) = static_cast<T>((bias ? Wide((*bias)(c)) : 0) - Wide(state.running_mean(c)) * gain);
         }
         return {std::move(scale), std::move(shift)};
     }

@@ -91,8 +91,9 @@ PoolPlan<N> pool_plan(std::string_view who, const PoolOptions<N>& options, const
         const Pad pad = options.padding.resolve(axis, window.input, window.kernel, window.stride, 1);
         window.place(pad);
         const index_t rest = window.beside_first(pad);
-        const index_t next = window.output == 0 ? 0 : saturating_add(rest - rest % window.stride, window.stride);
-        if (options.ceil_mode && rest > -window.stride && rest % window.stride != 0 && next < saturating_add(window.input, pad.before)) {
+        // Where one more window would begin, in cells of x.
+        const index_t next = window.output == 0 ? -pad.before : saturating_add(rest - rest % window.stride - pad.before, window.stride);
+        if (options.ceil_mode && rest > -window.stride && rest % window.stride != 0 && next < window.input) {
             window.output = saturating_add(window.output, 1);
         }
         plan.axes[axis].counted_end = options.count_padding ? saturating_add(window.input, pad.after) : -1;
