@@ -29,6 +29,9 @@ TEST_CASE("View: indexes through its strides, forwards, backwards and on the spo
     const View<const int, 2> repeated{memory.data() + 2, {4, 1}, {0, 0}};
     CHECK(repeated(3, 0) == 2);
     CHECK(repeated.size() == 4);
+    const View<const int, 2> by_rows{memory.data(), {2, 3}};
+    CHECK(by_rows.strides == Shape<2>{3, 1});
+    CHECK(contiguous(memory.data(), {3, 2}).strides == Shape<2>{2, 1});
     static_assert(std::convertible_to<View<int, 2>, View<const int, 2>> && !std::convertible_to<View<const int, 2>, View<int, 2>>);
 }
 

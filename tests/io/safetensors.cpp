@@ -294,6 +294,16 @@ TEST_CASE("safetensors: what the format leaves open is read") {
               .empty());
 }
 
+TEST_CASE("safetensors: a file of another format is called by its name") {
+    const Scratch scratch;
+    using namespace std::string_literals;
+    CHECK(refusal(scratch, "PK\3\4\x14\0\0\0\10\10 archive/data.pkl"s) ==
+          "is a zip file, which torch.save and numpy.savez write, expected a safetensors file");
+    CHECK(refusal(scratch, "\x93NUMPY\1\0v\0{'descr'"s) == "is an .npy file, which nn::load_npy reads, expected a safetensors file");
+    // A header of this length is one: its length begins as a zip file does.
+    CHECK(refusal(scratch, "PK\3\4\0\0\0\0{}"s) == "the header is 67324752 bytes long by the file's first 8, but only 2 follow");
+}
+
 TEST_CASE("safetensors: a file that lies about its lengths is refused") {
     const Scratch scratch;
     CHECK(refusal(scratch, "") == "is 0 bytes long, expected a safetensors file, which has at least 8");

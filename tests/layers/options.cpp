@@ -129,7 +129,7 @@ TEST_CASE("options: of affine and recurrent layers, embeddings, dropout") {
 
 TEST_CASE("options: of pools, whose stride is the window unless told") {
     using Pool = nn::PoolOptions<2>;
-    CHECK(are_defaults(Pool{.window = 1, .stride = 0, .padding = 0, .count_padding = false, .ceil_mode = false, .layout = first},
+    CHECK(are_defaults(Pool{.window = 0, .stride = 0, .padding = 0, .count_padding = false, .ceil_mode = false, .layout = first},
                        &Pool::window, &Pool::stride, &Pool::padding, &Pool::count_padding, &Pool::ceil_mode, &Pool::layout));
     CHECK(nn::MaxPool2d({.window = {2, 3}}).output_shape(nn::Shape<3>{1, 8, 9}) == nn::Shape<3>{1, 4, 3});
     using Adaptive = nn::AdaptivePoolOptions<2>;

@@ -8,7 +8,7 @@
 #include <cstddef>      // std::byte, std::size_t
 #include <string_view>  // std::string_view
 #include <tuple>        // std::tuple
-#include <type_traits>  // std::remove_cvref_t
+#include <type_traits>  // std::is_invocable_v, std::remove_cvref_t
 #include <utility>      // std::forward
 
 #include <nn/compose/composite.hpp>
@@ -37,10 +37,19 @@ auto materialised(Y&& y) {
     }
 }
 
+template <class L, class Arguments>
+inline constexpr bool takes_arguments = false;
+template <class L, class... A>
+inline constexpr bool takes_arguments<L, std::tuple<A...>> = std::is_invocable_v<const L&, A...>;
+
 /// y = layer(x), as a value.
 template <class L, class X, class S, class C>
 auto call(const L& layer, const X& x, S& state, const C& context) {
-    return materialised(std::apply(layer, arguments_of(layer, x, state, context)));
+    constexpr bool taken = takes_arguments<L, ArgumentsOf<L, X, S, C>>;
+    static_assert(taken, "nn: a layer of this network does not take what comes to it: too few axes, or elements of another type");
+    if constexpr (taken) {
+        return materialised(std::apply(layer, arguments_of(layer, x, state, context)));
+    }
 }
 template <class L, class X, class S, class C>
 using ResultOfCall = decltype(call(std::declval<const L&>(), std::declval<const X&>(), std::declval<S&>(), std::declval<const C&>()));

@@ -12,15 +12,28 @@
 
 namespace nn::inline NN_ABI {
 
+/// Strides of a row-major array.
+template <std::size_t R>
+constexpr Shape<R> row_major(const Shape<R>& shape) {
+    Shape<R> strides{};
+    index_t stride = 1;
+    for (std::size_t axis = R; axis-- > 0;) {
+        strides[axis] = stride;
+        stride = saturating_multiply(stride, shape[axis]);
+    }
+    return strides;
+}
+
 /// R axes over memory that belongs to somebody else: the input and output type of every kernel and op, and of every layer for
 /// buffers that are not xtensor's. Strides count elements; they may be negative, and 0 for an input.
 ///
-///     nn::View<const float, 3> image{pixels, {3, 32, 32}, {32 * 32, 32, 1}};
+///     nn::View<const float, 3> image{pixels, {3, 32, 32}};                   // row by row
+///     nn::View<const float, 3> part{pixels, {3, 16, 16}, {32 * 32, 32, 1}};  // its upper left quarter
 template <class T, std::size_t R>
 struct View {
-    T* data = nullptr;   ///< the element at index 0 of every axis
-    Shape<R> shape{};    ///< extents
-    Shape<R> strides{};  ///< elements from one index of an axis to the next
+    T* data = nullptr;                    ///< the element at index 0 of every axis
+    Shape<R> shape{};                     ///< extents
+    Shape<R> strides = row_major(shape);  ///< elements from one index of an axis to the next; row by row unless given
 
     /// The same, to be read only.
     constexpr operator View<const T, R>() const requires(!std::is_const_v<T>) { return {data, shape, strides}; }
@@ -38,18 +51,6 @@ struct View {
     constexpr index_t size() const { return element_count(shape); }  ///< number of elements
 };
 
-/// Strides of a row-major array.
-template <std::size_t R>
-constexpr Shape<R> row_major(const Shape<R>& shape) {
-    Shape<R> strides{};
-    index_t stride = 1;
-    for (std::size_t axis = R; axis-- > 0;) {
-        strides[axis] = stride;
-        stride = saturating_multiply(stride, shape[axis]);
-    }
-    return strides;
-}
-
 /// The strides of an array that lies row by row but for one axis, whose elements lie side by side.
 template <std::size_t R>
 constexpr Shape<R> with_innermost(std::size_t axis, const Shape<R>& shape) {
@@ -66,7 +67,12 @@ constexpr Shape<R> with_innermost(std::size_t axis, const Shape<R>& shape) {
 /// A row-major array at `data`.
 template <class T, std::size_t R>
 constexpr View<T, R> contiguous(T* data, const Shape<R>& shape) {
-    return {data, shape, row_major(shape)};
+    return {data, shape};
+}
+/// The same, whose extents are numbers: `contiguous(samples, {count, 1})`.
+template <class T, std::size_t R>
+constexpr View<T, R> contiguous(T* data, const index_t (&extents)[R]) {
+    return {data, std::to_array(extents)};
 }
 
 /// The axes of `view` in another order: axis i of the result is axis `order[i]` of `view`.

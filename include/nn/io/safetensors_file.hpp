@@ -5,6 +5,7 @@
 #include <array>        // std::array
 #include <cstddef>      // std::byte, std::size_t
 #include <cstdint>      // std::uint64_t
+#include <cstring>      // std::memcmp
 #include <filesystem>   // std::filesystem::path
 #include <memory>       // std::unique_ptr
 #include <span>         // std::span
@@ -101,6 +102,16 @@ public:
 private:
     static constexpr std::string_view who = "nn::SafetensorsFile";
 
+    /// What is given for a safetensors file by mistake.
+    struct ForeignFormat {
+        std::string_view begins;
+        std::string_view is;
+    };
+    static constexpr ForeignFormat foreign_formats[] = {
+        {"PK\3\4", "a zip file, which torch.save and numpy.savez write"},
+        {"\x93NUMPY", "an .npy file, which nn::load_npy reads"},
+    };
+
     template <class... Parts>
     [[noreturn]] void fail(const Parts&... parts) const {
         detail::fail_file(who, path_, parts...);
@@ -113,10 +124,16 @@ private:
         }
         source.read(length_bytes.data(), length_bytes.size());
         const std::uint64_t length = detail::little_endian(length_bytes);
+        const auto most = static_cast<std::uint64_t>(detail::most_header_bytes);
+        for (const ForeignFormat& format : foreign_formats) {
+            if (length > most && std::memcmp(length_bytes.data(), format.begins.data(), format.begins.size()) == 0) {
+                fail("is ", format.is, ", expected a safetensors file");
+            }
+        }
         if (length > source.left()) {
             fail("the header is ", std::to_string(length), " bytes long by the file's first 8, but only ", source.left(), " follow");
         }
-        if (length > static_cast<std::uint64_t>(detail::most_header_bytes)) {
+        if (length > most) {
             fail("the header is ", length, " bytes long, expected at most ", detail::most_header_bytes);
         }
         std::string header(static_cast<std::size_t>(length), ' ');

@@ -18,7 +18,7 @@ namespace nn::inline NN_ABI {
 /// Hyper-parameters of a pool over N axes.
 template <std::size_t N>
 struct PoolOptions {
-    PerAxis<N> window = 1;                   ///< K, each ≥ 1
+    PerAxis<N> window = 0;                   ///< K, each ≥ 1: must be given
     PerAxis<N> stride = 0;                   ///< s; 0 means the window
     Padding<N> padding = 0;                  ///< cells that are no part of any answer; each ≥ 0
     bool count_padding = false;              ///< an average divides by the padding's cells too (Equinox, PyTorch's count_include_pad)
