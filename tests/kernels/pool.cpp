@@ -205,3 +205,18 @@ TEST_CASE("pool kernels: any windows, layout, rows and channels, NaN and infinit
         check_all<double>(random);
     }
 }
+
+TEST_CASE("pool: the windows of an adaptive pool are where they are, however many") {
+    // Of nearly as many windows as cells: their product is more than 32 bits hold.
+    PoolAxis axis;
+    axis.window.input = 49999;
+    axis.window.output = 50000;
+    axis.cut = PoolAxis::Cut::overlapping;
+    for (const index_t o : {index_t{0}, index_t{25000}, index_t{42951}, index_t{49999}}) {
+        CAPTURE(o);
+        const double start = static_cast<double>(o) * 49999 / 50000;
+        const double end = static_cast<double>(o + 1) * 49999 / 50000;
+        CHECK(axis.cells(o).first == static_cast<index_t>(std::floor(start)));
+        CHECK(axis.cells(o).last == static_cast<index_t>(std::ceil(end)));
+    }
+}

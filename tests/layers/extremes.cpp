@@ -2,6 +2,8 @@
 // Numbers at the ends of an index_t and empty arrays of great extents, each of which tests/fuzz found to go wrong.
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <stdexcept>
@@ -15,6 +17,7 @@
 namespace {
 
 using nn::index_t;
+using nn::longest;
 using nn::shape_error;
 using nn::test::error_of;
 using nn::test::identical;
@@ -75,69 +78,89 @@ TEST_CASE("extremes: a state is as the options say, whether there are steps or n
     CHECK_THROWS_AS(conv.forward_into(noise<float, 3>({1, 0, 3}), nn::view_of(y), workspace), shape_error);
 }
 
-TEST_CASE("extremes: an axis padded beyond an index_t is refused, not taken for a shorter one") {
-    const auto x = noise<float, 3>({1, 1, 3});
-    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .stride = quarter / 2, .padding = quarter}, nn::no_init);
-    CHECK(error_of<shape_error>([&] { conv(x); }) == more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(most) + ")"));
-    const nn::MaxPool1d pool({.stride = quarter / 2, .padding = quarter, .ceil_mode = true});
-    CHECK(error_of<shape_error>([&] { pool(x); }) == more_than_any_memory("nn::MaxPool", "(1, 1, " + std::to_string(most) + ")"));
+TEST_CASE("extremes: lengths beyond the longest are refused") {
+    const std::string at_most = std::to_string(longest);
+    const index_t longer = longest + 1;
+    const std::string number = std::to_string(longer);
+    const auto refusal = [](const nn::ConvOptions<2>& lengths) {
+        nn::ConvOptions<2> options = lengths;
+        options.in_channels = options.out_channels = 1;
+        return error_of<std::invalid_argument>([&] { nn::Conv2d<float>(options, nn::no_init); });
+    };
+    CHECK(refusal({.kernel_size = {1, longer}}) ==
+          "nn::Conv: kernel_size (1, " + number + "), expected at most " + at_most + " along every axis");
+    CHECK(refusal({.stride = most}) == "nn::Conv: stride (" + std::to_string(most) + ", " + std::to_string(most) + "), expected at most " +
+                                           at_most + " along every axis");
+    CHECK(refusal({.dilation = {longer, 1}}) ==
+          "nn::Conv: dilation (" + number + ", 1), expected at most " + at_most + " along every axis");
+    CHECK(refusal({.input_dilation = {longer, 1}}) ==
+          "nn::Conv: input_dilation (" + number + ", 1), expected at most " + at_most + " along every axis");
+    CHECK(refusal({.padding = {{0, 0}, {1, longer}}}) ==
+          "nn::Conv: padding (1, " + number + ") of axis 1, expected at most " + at_most + " cells");
+    CHECK(refusal({.padding = {{-longer, 0}, {0, 0}}}) ==
+          "nn::Conv: padding (-" + number + ", 0) of axis 0, expected at most " + at_most + " cells");
+    CHECK(refusal({.kernel_size = 3, .padding = nn::same, .dilation = longest / 2 + 1}) ==
+          "nn::Conv: kernel_size 3 with dilation " + std::to_string(longest / 2 + 1) + " spans more than " + std::to_string(longest) +
+              " cells along axis 0");
+    CHECK(refusal({.kernel_size = 3, .dilation = (longest - 1) / 2}).empty());
+    CHECK(refusal({.kernel_size = 1, .stride = longest, .padding = {{-longest, longest}, {0, 0}}, .dilation = longest}).empty());
 
-    const auto transposed = [](const nn::ConvTransposeOptions<1>& options) { return nn::ConvTranspose1d<float>(options, nn::no_init); };
-    using Shape = nn::Shape<3>;
-    const auto spread = transposed({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .dilation = quarter + 1});
-    CHECK(spread.output_shape(Shape{1, 1, 0}) == Shape{1, 1, quarter + 1});
-    const auto grown = transposed({.in_channels = 1, .out_channels = 1, .padding = {{least, 0}}});
-    CHECK(grown.output_shape(Shape{1, 1, 3}) == Shape{1, 1, most});
-    const auto folded =
-        transposed({.in_channels = 1, .out_channels = 1, .padding = {{most, most}}, .padding_mode = nn::PaddingMode::reflect});
-    CHECK(error_of<shape_error>([&] { folded(x); }) == "nn::ConvTranspose: padding (" + std::to_string(most) + ", " + std::to_string(most) +
-                                                           ") crops more than there is along axis 0  [x (1, 1, 3)]");
-}
-
-TEST_CASE("extremes: a kernel that spans more than an index_t counts is refused") {
-    const std::string half = std::to_string(quarter);
-    CHECK(error_of<std::invalid_argument>([] {
-              nn::Conv1d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .padding = nn::same, .dilation = quarter},
-                                nn::no_init);
-          }) == "nn::Conv: kernel_size 3 with dilation " + half + " spans more than an index counts along axis 0");
-    CHECK(error_of<std::invalid_argument>([] {
-              nn::ConvTranspose2d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = {1, most}, .dilation = 2}, nn::no_init);
-          }) == "nn::ConvTranspose: kernel_size " + std::to_string(most) + " with dilation 2 spans more than an index counts along axis 1");
-    CHECK_NOTHROW(nn::Conv1d<float>({.in_channels = 1, .out_channels = 1, .kernel_size = 2, .dilation = most - 1}, nn::no_init));
+    const auto pool_refusal = [](const nn::PoolOptions<1>& options) {
+        return error_of<std::invalid_argument>([&] { (void)nn::MaxPool1d(options); });
+    };
+    CHECK(pool_refusal({.window = longer}) == "nn::MaxPool: window (" + number + ",), expected at most " + at_most + " along every axis");
+    CHECK(pool_refusal({.window = 1, .stride = longer}) ==
+          "nn::MaxPool: stride (" + number + ",), expected at most " + at_most + " along every axis");
+    CHECK(pool_refusal({.window = 1, .padding = {{0, longer}}}) ==
+          "nn::MaxPool: padding (0, " + number + ") of axis 0, expected at most " + at_most + " cells");
+    CHECK(pool_refusal({.window = longest, .stride = longest, .padding = longest}).empty());
 }
 
 TEST_CASE("extremes: results of no elements inside a network have any extents") {
     const nn::Conv2d<float> wide({.in_channels = 1, .out_channels = 1, .padding = many}, nn::no_init);
-    const nn::Sequential net(wide, nn::silu, nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .stride = quarter}, nn::no_init));
+    const nn::Sequential net(wide, nn::silu, nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init));
     const auto y = net(noise<float, 4>({0, 1, 2, 2}));
     CHECK((y.size() == 0 && y.shape(2) == 1 && y.shape(3) == 1));
 }
 
 TEST_CASE("extremes: results inside a network that are more than any memory are refused as those of a layer") {
-    const nn::Conv1d<float> wide({.in_channels = 1, .out_channels = 1, .padding = {{quarter - 3, 0}}}, nn::no_init);
-    const nn::Conv1d<float> narrow({.in_channels = 1, .out_channels = 1, .stride = quarter}, nn::no_init);
+    const nn::Conv1d<double> wide({.in_channels = 1, .out_channels = 1, .padding = {{longest, 0}}}, nn::no_init);
+    const nn::Conv1d<double> narrow({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init);
     const nn::Sequential in_turn(wide, narrow);
     const nn::Residual added(wide);
-    const auto x = noise<float, 3>({1, 1, 3});
-    const std::string expected = more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(quarter) + ")");
+    const auto x = noise<double, 3>({1, 1, 3});
+    const std::string expected = more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(longest + 3) + ")");
     CHECK(error_of<shape_error>([&] { wide(x); }) == expected);
     CHECK(error_of<shape_error>([&] { in_turn(x); }) == expected);
     CHECK(error_of<shape_error>([&] { added(x); }) == expected);
 }
 
-TEST_CASE("extremes: a window that would begin beyond an index_t does not begin") {
-    const nn::MaxPool1d pool({.stride = quarter, .padding = {{0, quarter}}, .ceil_mode = true});
-    const auto x = noise<float, 3>({1, 1, 3});
-    const auto y = pool(x);
-    REQUIRE(y.shape(2) == 2);
-    CHECK(y(0, 0, 0) == x(0, 0, 0));
-    CHECK(y(0, 0, 1) == -std::numeric_limits<float>::infinity());
+TEST_CASE("extremes: an x of more elements than any memory holds is refused, of none too") {
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init);
+    CHECK(error_of<shape_error>([&] {
+              conv(noise<float, 3>({0, 1, quarter}));
+          }) == more_than_any_memory("nn::Conv", "(0, 1, " + std::to_string(quarter) + ")"));
+}
+
+TEST_CASE("extremes: a View of a negative extent is refused") {
+    float memory[12] = {};
+    nn::Workspace workspace;
+    const nn::Linear<float> linear({.in_features = 4, .out_features = 3}, nn::no_init);
+    CHECK(error_of<shape_error>([&] {
+              linear.forward_into(nn::View<const float, 2>{memory, {-1, 4}}, nn::View<float, 2>{memory + 8, {-1, 3}}, workspace);
+          }) == "nn::Linear: x (-1, 4), expected no negative extent");
+    const nn::MaxPool1d pool({.window = 1, .padding = 1});
+    CHECK(error_of<shape_error>([&] {
+              pool.forward_into(nn::View<const float, 2>{memory, {1, -1}}, nn::View<float, 2>{memory + 8, {1, 1}}, workspace);
+          }) == "nn::MaxPool: x (1, -1), expected no negative extent");
 }
 
 TEST_CASE("extremes: arrays whose strides are beyond an index_t are refused, of no elements too") {
     const std::string great = std::to_string(quarter);
-    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 9, .padding = {{quarter - 3, 0}}}, nn::no_init);
-    CHECK(error_of<shape_error>([&] { conv(noise<float, 3>({0, 1, 3})); }) == more_than_any_memory("nn::Conv", "(0, 9, " + great + ")"));
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 99, .padding = {{longest, 0}}}, nn::no_init);
+    CHECK(error_of<shape_error>([&] {
+              conv(noise<float, 3>({0, 1, 3}));
+          }) == more_than_any_memory("nn::Conv", "(0, 99, " + std::to_string(longest + 3) + ")"));
     CHECK(error_of<shape_error>([] { nn::Linear<float>({.in_features = 0, .out_features = quarter}, nn::no_init); }) ==
           more_than_any_memory("nn::Linear", "(" + great + ", 0)"));
     CHECK(error_of<shape_error>([] { nn::BatchNorm1d<float>({.size = quarter}); }) ==
@@ -180,7 +203,7 @@ TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
     const auto x = noise<float, 2>({2, 25});
     for (const auto rule : {nn::same, nn::same_lower}) {
         for (const bool ceil : {false, true}) {
-            const auto y = nn::MinPool1d({.window = most - 1, .stride = 2, .padding = rule, .ceil_mode = ceil})(x);
+            const auto y = nn::MinPool1d({.window = longest, .stride = 2, .padding = rule, .ceil_mode = ceil})(x);
             REQUIRE((y.shape(0) == 2 && y.shape(1) == 13));
             CHECK(y(1, 0) == *std::min_element(x.begin() + 25, x.end()));
             CHECK(y(1, 12) == y(1, 0));
@@ -188,19 +211,17 @@ TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
     }
 }
 
-TEST_CASE("extremes: one more window in ceil mode begins before the end of x, not of an index") {
-    const nn::AvgPool1d pool({.window = 3, .stride = most, .padding = nn::half_padding, .ceil_mode = true});
-    CHECK(pool.output_shape(nn::Shape<2>{0, most}) == nn::Shape<2>{0, 2});
-    CHECK(pool.output_shape(nn::Shape<2>{0, most - 1}) == nn::Shape<2>{0, 1});
+TEST_CASE("extremes: one more window in ceil mode begins before the end of x") {
+    const nn::AvgPool1d pool({.window = 3, .stride = longest, .padding = nn::half_padding, .ceil_mode = true});
+    CHECK(pool.output_shape(nn::Shape<2>{0, longest}) == nn::Shape<2>{0, 2});
+    CHECK(pool.output_shape(nn::Shape<2>{0, longest - 1}) == nn::Shape<2>{0, 1});
 }
 
 TEST_CASE("extremes: a mean over more cells of padding than an index counts") {
-    const index_t wide = quarter / 2;
+    const index_t wide = longest;
     for (const auto layout : {nn::Layout::channels_first, nn::Layout::channels_last}) {
-        const nn::AvgPool3d pool({.window = {wide, wide, 1},
-                                  .padding = {{0, wide - 1}, {0, wide - 1}, {0, 0}},
-                                  .count_padding = true,
-                                  .layout = layout});
+        const nn::AvgPool3d pool(
+            {.window = {wide, wide, 1}, .padding = {{0, wide - 1}, {0, wide - 1}, {0, 0}}, .count_padding = true, .layout = layout});
         const auto y = pool(nn::make_tensor<double, 4>({1, 1, 1, 1}, 3));
         REQUIRE(y.size() == 1);
         CHECK(*y.begin() == 3 / static_cast<double>(wide) / static_cast<double>(wide));
@@ -214,21 +235,99 @@ TEST_CASE("extremes: a stride beyond the input is any number") {
         conv.weight.fill(1);
         conv.bias->fill(0);
         const auto dense = conv(x);
-        conv.options.stride = {quarter + quarter / 2, 1};
+        conv.options.stride = {longest - 1, 1};
         const auto apart = conv(x);
         REQUIRE(apart.shape(2) == 1);
         CHECK(apart(0, 1, 0, 6) == dense(0, 1, 0, 6));
-        conv.options.stride = most;
+        conv.options.stride = longest;
         CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
         CHECK(nn::freeze(conv)(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
-        conv.options.padding = {{0, 0}, {0, quarter}};
-        conv.options.stride = {1, quarter / 2};
+        conv.options.padding = {{0, 0}, {0, longest}};
+        conv.options.stride = {1, longest};
         CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
     }
 }
 
+TEST_CASE("extremes: of windows that are far apart those that see x read it") {
+    nn::Conv1d<float> conv({.in_channels = 9, .out_channels = 9, .stride = longest - 1, .padding = {{-2, longest}}}, nn::no_init);
+    conv.weight.fill(1);
+    conv.bias->fill(2);
+    CHECK(identical(conv(noise<float, 3>({1, 9, 2})), nn::make_tensor<float, 3>({1, 9, 2}, 2)));  // none
+    conv.options.padding = {{longest - 1, -4}};
+    const auto x = noise<float, 3>({1, 9, 5});
+    const auto y = conv(x);
+    REQUIRE(y.shape(2) == 2);
+    float sum = 2;
+    for (std::size_t c = 0; c < 9; ++c) {
+        sum += x(0, c, 0);
+    }
+    CHECK(y(0, 0, 0) == 2);
+    CHECK(std::abs(y(0, 8, 1) - sum) < 1e-5F);  // the second
+
+    nn::Conv2d<float> last({.in_channels = 2,
+                            .out_channels = 2,
+                            .stride = {1, longest},
+                            .padding = {{0, 0}, {longest, 0}},
+                            .layout = nn::Layout::channels_last},
+                           nn::no_init);
+    last.weight.fill(1);
+    last.bias->fill(0);
+    for (const index_t groups : {1, 2}) {
+        last.options.groups = groups;
+        last.weight = nn::make_tensor<float, 4>({2, 2 / groups, 1, 1}, 1);
+        const auto image = noise<float, 4>({1, 3, 5, 2});
+        const auto seen = last(image);
+        REQUIRE(seen.shape(2) == 2);
+        CHECK(seen(0, 2, 0, 1) == 0);
+        CHECK(seen(0, 2, 1, 1) == (groups == 1 ? image(0, 2, 0, 0) : 0) + image(0, 2, 0, 1));
+    }
+
+    nn::Conv2d<float> wide({.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = nn::same, .dilation = (longest - 1) / 2},
+                           nn::no_init);
+    wide.bias->fill(0);
+    const auto picture = noise<float, 4>({1, 16, 5, 5});
+    const auto middle = [&] {  // the other taps are far away
+        auto taps = wide;
+        taps.options.kernel_size = taps.options.dilation = 1;
+        taps.weight = nn::make_tensor<float, 4>({16, 16, 1, 1}, 0);
+        for (std::size_t o = 0; o < 16; ++o) {
+            for (std::size_t c = 0; c < 16; ++c) {
+                taps.weight(o, c, 0, 0) = wide.weight(o, c, 1, 1);
+            }
+        }
+        return taps(picture);
+    }();
+    const auto frozen = nn::freeze(wide)(picture);
+    CHECK(std::equal(frozen.begin(), frozen.end(), middle.begin(), [](float a, float b) { return std::abs(a - b) < 1e-4F; }));
+}
+
+TEST_CASE("extremes: an image without depth is read at no address") {
+    nn::Conv3d<float> conv({.in_channels = 2, .out_channels = 2, .padding = {{1, 1}, {0, 0}, {0, 0}}, .layout = nn::Layout::channels_last},
+                           nn::no_init);
+    conv.bias->fill(3);
+    CHECK(identical(conv(noise<float, 5>({1, 0, 3, 3, 2})), nn::make_tensor<float, 5>({1, 2, 3, 3, 2}, 3)));
+}
+
+TEST_CASE("extremes: a table of no rows has no row for any index") {
+    nn::Embed<float> embed({.num_embeddings = 5, .embedding_size = 4, .out_of_range = nn::OutOfRange::jax}, nn::no_init);
+    embed.options.num_embeddings = 0;
+    embed.weight = nn::make_tensor<float, 2>({0, 4});
+    CHECK(error_of<std::invalid_argument>([&] { embed(nn::Tensor<int, 1>{-1}); }) == "nn::Embed: num_embeddings 0, expected at least 1");
+}
+
+TEST_CASE("extremes: the stride of an axis of one index is any number") {
+    float memory[8] = {1, 2, 3, 4};
+    nn::Workspace workspace;
+    for (const index_t stride : {most, least}) {
+        nn::softmax.forward_into(nn::View<const float, 2>{memory, {1, 4}, {stride, 1}}, nn::View<float, 2>{memory + 4, {1, 4}, {stride, 1}},
+                                 workspace);
+        CHECK(memory[7] > 0.6F);
+        memory[7] = 0;
+    }
+}
+
 TEST_CASE("extremes: a stride of a transposed convolution of one cell is any number") {
-    nn::ConvTranspose1d<float> conv({.in_channels = 1, .out_channels = 2, .kernel_size = 3, .stride = most}, nn::no_init);
+    nn::ConvTranspose1d<float> conv({.in_channels = 1, .out_channels = 2, .kernel_size = 3, .stride = longest}, nn::no_init);
     conv.weight.fill(2);
     conv.bias->fill(1);
     CHECK(identical(conv(nn::Tensor<float, 3>{{{5}}}), nn::Tensor<float, 3>{{{11, 11, 11}, {11, 11, 11}}}));

@@ -404,12 +404,12 @@ TEST_CASE("pool: both layouts give the same bits") {
 TEST_CASE("pool: a window of one cell picks cells") {
     Random random(43);
     const auto x = random_tensor<float, 4>(random, {2, 3, 7, 8});
-    CHECK(identical(nn::max_pool<2>(x, {}), x));
-    CHECK(identical(nn::min_pool<2>(x, {}), x));
-    CHECK(identical(nn::avg_pool<2>(x, {}), x));
+    CHECK(identical(nn::max_pool<2>(x, {.window = 1}), x));
+    CHECK(identical(nn::min_pool<2>(x, {.window = 1}), x));
+    CHECK(identical(nn::avg_pool<2>(x, {.window = 1}), x));
     const auto picked = xt::view(x, xt::all(), xt::all(), xt::range(0, 7, 3), xt::range(0, 8, 2));
-    CHECK(identical(nn::max_pool<2>(x, {.stride = {3, 2}}), picked));
-    CHECK(identical(nn::avg_pool<2>(x, {.stride = {3, 2}}), picked));
+    CHECK(identical(nn::max_pool<2>(x, {.window = 1, .stride = {3, 2}}), picked));
+    CHECK(identical(nn::avg_pool<2>(x, {.window = 1, .stride = {3, 2}}), picked));
 }
 
 TEST_CASE("pool: least <= mean <= most, the least is the greatest of the opposites, and what grows commutes with it") {
@@ -502,7 +502,7 @@ TEST_CASE("pool: what is wrong is said when it is called, and y is as it was") {
           "nn::MaxPool: y has stride 0 along axis 2, so that its elements share memory  [y (2, 3, 2, 3)]");
     CHECK(said(pool, nn::View<const float, 4>{y.data(), {2, 3, 4, 6}, {0, 0, 6, 1}}, y) ==
           "nn::MaxPool: y overlaps x; give it memory of its own  [y (2, 3, 2, 3), x (2, 3, 4, 6)]");
-    const MaxPool2d unit({});
+    const MaxPool2d unit({.window = 1});
     CHECK(said(unit, y, y) == "nn::MaxPool: y overlaps x; give it memory of its own  [y (2, 3, 2, 3), x (2, 3, 2, 3)]");
     CHECK(error_of<shape_error>([&] {
               pool(xt::xarray<float>(std::vector<std::size_t>{3, 4}));
@@ -522,14 +522,14 @@ TEST_CASE("pool: what is wrong is said when it is called, and y is as it was") {
     CHECK(said(spoilt, x, y) == "nn::MaxPool: padding (-1, -1) of axis 0 is negative");
     CHECK(identical(y, kept));
 
-    const MaxPool2d wide({.padding = index_t{1} << 40});
+    const MaxPool2d wide({.window = 1, .padding = index_t{1} << 40});
     CHECK(error_of<shape_error>([&] {
               wide(Tensor<float, 3>({1, 1, 1}, 0.0F));
           }) == "nn::MaxPool: an array of shape (1, 2199023255553, 2199023255553) is more than any memory holds");
 }
 
 TEST_CASE("pool: numbers as large as there are do not overflow") {
-    const index_t huge = std::numeric_limits<index_t>::max();
+    const index_t huge = nn::longest;
     const Tensor<float, 2> x{{1, 2, 3}};
     CHECK(nn::max_pool<1>(x, {.window = huge}).size() == 0);
     CHECK(values_of(nn::max_pool<1>(x, {.window = 2, .stride = huge})) == std::vector<float>{2});

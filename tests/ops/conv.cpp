@@ -606,25 +606,25 @@ TEST_CASE("conv: an empty batch, an empty axis and a window that does not fit gi
 
 TEST_CASE("conv: extents that no memory holds saturate and do not overflow") {
     constexpr index_t most = std::numeric_limits<index_t>::max();
-    constexpr index_t least = std::numeric_limits<index_t>::min();
     const auto extent = [](ConvOptions<1> options, index_t length) {
         options.in_channels = options.out_channels = 1;
         const Extents x{1, length};
         const Batch<const float, 2> batch(nullptr, x, x);
         return ops::conv_item(options, ops::conv_plan("test", options, batch))[1];
     };
-    CHECK(extent({.padding = most}, 5) == most);
-    CHECK(extent({.padding = {{most, -9}}}, 5) == most - 4);
-    CHECK_THROWS_AS(extent({.padding = {{least, least}}}, 5), shape_error);
-    CHECK(extent({.kernel_size = most}, 5) == 0);
-    CHECK_THROWS_AS(extent({.kernel_size = most, .dilation = most}, 5), std::invalid_argument);
-    CHECK(extent({.stride = most}, 5) == 1);
-    CHECK(extent({.kernel_size = 3, .stride = most, .padding = same}, 5) == 1);
-    CHECK(extent({.kernel_size = most / 4, .padding = same}, 5) == 5);
-    CHECK_THROWS_AS(extent({.kernel_size = 5, .padding = same, .dilation = most}, 5), std::invalid_argument);
-    CHECK(extent({.kernel_size = most, .padding = half_padding}, 5) >= 0);
-    CHECK(extent({.kernel_size = most / 4, .padding = half_padding}, 5) == 5);
-    CHECK(extent({.input_dilation = most}, 5) == most);
+    CHECK(extent({.padding = longest}, 5) == 5 + 2 * longest);
+    CHECK(extent({.padding = longest}, most) == most);
+    CHECK(extent({.padding = {{longest, -9}}}, 5) == longest - 4);
+    CHECK_THROWS_AS(extent({.padding = {{-longest, -longest}}}, 5), shape_error);
+    CHECK(extent({.kernel_size = longest}, 5) == 0);
+    CHECK_THROWS_AS(extent({.kernel_size = longest, .dilation = longest}, 5), std::invalid_argument);
+    CHECK(extent({.stride = longest}, 5) == 1);
+    CHECK(extent({.kernel_size = 3, .stride = longest, .padding = same}, 5) == 1);
+    CHECK(extent({.kernel_size = longest, .padding = same}, 5) == 5);
+    CHECK_THROWS_AS(extent({.kernel_size = 5, .padding = same, .dilation = longest}, 5), std::invalid_argument);
+    CHECK(extent({.kernel_size = longest, .padding = half_padding}, 5) == 5);
+    CHECK(extent({.input_dilation = longest}, 9) == 8 * longest + 1);
+    CHECK(extent({.padding = {{0, -longest}}, .input_dilation = longest}, 10) == most);
     CHECK(extent({.kernel_size = 2}, most) == most - 1);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>    // std::equal
-#include <cstdint>      // std::uintptr_t
+#include <cstdint>      // std::int64_t, std::uintptr_t
 #include <span>         // std::span
 #include <string_view>  // std::string_view
 
@@ -15,19 +15,25 @@ namespace detail {
 
 /// Bytes [first, last) that a strided array touches, counting only axes whose stride is no multiple of `modulus` (0: all axes).
 struct Extent {
-    std::intptr_t first = 0;
-    std::intptr_t last = 0;
+    std::int64_t first = 0;
+    std::int64_t last = 0;
 };
-inline Extent touched(std::span<const index_t> shape, std::span<const index_t> strides, index_t modulus, index_t element_size) {
-    index_t low = 0;
-    index_t high = 1;
+inline Extent touched(std::span<const index_t> shape, std::span<const index_t> strides, index_t modulus, std::int64_t element_size) {
+    std::int64_t low = 0;
+    std::int64_t high = 1;
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
         if (shape[axis] > 1 && (modulus == 0 || strides[axis] % modulus != 0)) {
-            const index_t reach = (shape[axis] - 1) * strides[axis];
+            const std::int64_t reach = std::int64_t{shape[axis] - 1} * strides[axis];
             (reach < 0 ? low : high) += reach;
         }
     }
     return {low * element_size, high * element_size};
+}
+
+/// Where 32 bits are an address, 64 hold every difference of two.
+template <class T>
+std::int64_t address(const T* data) {
+    return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(data));
 }
 
 /// The addresses that an array touches; of one without elements none.
@@ -36,9 +42,8 @@ Extent addresses(const Batch<T, K>& array) {
     if (array.empty()) {
         return {};
     }
-    const Extent bytes = touched(array.shape(), array.strides(), 0, static_cast<index_t>(sizeof(T)));
-    const auto base = reinterpret_cast<std::intptr_t>(array.data());
-    return {base + bytes.first, base + bytes.last};
+    const Extent bytes = touched(array.shape(), array.strides(), 0, sizeof(T));
+    return {address(array.data()) + bytes.first, address(array.data()) + bytes.last};
 }
 inline bool apart(const Extent& a, const Extent& b) { return a.last <= b.first || b.last <= a.first; }
 
@@ -52,24 +57,28 @@ bool may_overlap(const Batch<T, K>& a, const Batch<U, J>& b) {
     if (detail::apart(detail::addresses(a), detail::addresses(b))) {
         return false;
     }
-    constexpr auto size_a = static_cast<index_t>(sizeof(T));
-    constexpr auto size_b = static_cast<index_t>(sizeof(U));
-    const auto base_a = reinterpret_cast<std::intptr_t>(a.data());
-    const auto base_b = reinterpret_cast<std::intptr_t>(b.data());
+    constexpr std::int64_t size_a = sizeof(T);
+    constexpr std::int64_t size_b = sizeof(U);
+    const std::int64_t distance = detail::address(b.data()) - detail::address(a.data());
     const auto apart = [&](index_t modulus) {
         const detail::Extent in_a = detail::touched(a.shape(), a.strides(), modulus, size_a);
         const detail::Extent in_b = detail::touched(b.shape(), b.strides(), modulus, size_b);
-        const index_t step = modulus * size_a;
-        const index_t shift = ((base_b + in_b.first - base_a - in_a.first) % step + step) % step;  // where b begins after a, in a's step
+        const std::int64_t step = modulus * size_a;
+        const std::int64_t shift = ((distance + in_b.first - in_a.first) % step + step) % step;  // where b begins after a, in a's step
         return shift >= in_a.last - in_a.first && shift + (in_b.last - in_b.first) <= step;
     };
     if (size_a == size_b) {
-        for (const std::span<const index_t> strides : {a.strides(), b.strides()}) {
-            for (const index_t stride : strides) {
+        const auto apart_by = [&](const auto& array) {
+            for (std::size_t axis = 0; axis < array.shape().size(); ++axis) {
+                const index_t stride = array.shape()[axis] > 1 ? array.strides()[axis] : 0;  // that of one index may be any number
                 if (stride != 0 && apart(stride < 0 ? -stride : stride)) {
-                    return false;
+                    return true;
                 }
             }
+            return false;
+        };
+        if (apart_by(a) || apart_by(b)) {
+            return false;
         }
     }
     return true;
@@ -132,9 +141,18 @@ void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch
     }
 }
 
-/// Refuses an output whose leading axes are not x's, whose items are not `item`, or that has stride 0 along an axis.
+/// Refuses a shape that no x can have.
+inline void check_extents(std::string_view who, std::span<const index_t> shape) {
+    for (const index_t extent : shape) {
+        require(extent >= 0, who, "x ", shape, ", expected no negative extent");
+        require(extent <= 2 * longest, who, "an array of shape ", shape, " is more than any memory holds");
+    }
+}
+
+/// Refuses an x that cannot be; an output whose leading axes are not x's, whose items are not `item`, or that has stride 0 along an axis.
 template <class T, std::size_t J, class U, std::size_t K>
 void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {
+    check_extents(who, x.shape());
     const bool leading = std::equal(x.leading().begin(), x.leading().end(), y.leading().begin(), y.leading().end());
     require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ",
             item, "  [x ", x.shape(), "]");

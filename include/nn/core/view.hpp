@@ -165,6 +165,11 @@ public:
             }
             inner = saturating_multiply(inner, shape[axis]);
         }
+        if (empty()) {  // there may be no address that anything could be added to
+            first_.strides = {};
+            stride_ = 0;
+            uniform_ = true;
+        }
     }
 
     /// A view as items.

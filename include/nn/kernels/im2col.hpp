@@ -42,7 +42,7 @@ void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap
     const index_t position = axis.position(window, tap);
     if (axis.inside(window, count, tap)) {
         from += position * cell_stride;
-        const index_t window_stride = axis.stride * cell_stride;
+        const index_t window_stride = step_between(count, axis.stride, cell_stride);
         if (out.window_step == 1) {
             copy_lines(isa, Lines<T>{channels, count, from, channel_stride, window_stride, out.to, out.channel_step});
         } else {
@@ -92,7 +92,7 @@ void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N
             for (std::size_t axis = 0; axis + 1 < N; ++axis) {
                 const index_t cell = plan.axes[axis].cell(plan.axes[axis].position(position.window[axis], tap[axis]));
                 zeros = zeros || cell < 0;
-                from += cell < 0 ? 0 : cell * item.strides[axis + 1];
+                from += zeros ? 0 : cell * item.strides[axis + 1];
             }
             if (zeros) {
                 clear_windows(to, 0, run, channels);

@@ -58,6 +58,9 @@ void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeigh
     executor.for_each(blocks * parts, [&](index_t task, index_t worker) {
         const index_t first = task / parts * at_once;
         const index_t output = task % parts * part_outputs;
+        if (output >= weight.outputs) {
+            return;
+        }
         Product<T> product = all;
         product.rows = std::min(at_once, rows - first);
         product.columns = std::min(part_outputs, weight.outputs - output);

@@ -7,6 +7,7 @@
 #include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
+#include <cstdint>    // std::int64_t
 #include <limits>     // std::numeric_limits
 
 #include <nn/core/view.hpp>
@@ -72,7 +73,10 @@ struct PoolAxis {
         const index_t whole = window.input / window.output;
         const index_t rest = window.input % window.output;
         if (cut == Cut::overlapping) {
-            return {o * whole + o * rest / window.output, (o + 1) * whole + divide_up((o + 1) * rest, window.output)};
+            // A window and the rest may each be all that an index_t of 32 bits counts.
+            const std::int64_t first = std::int64_t{o} * rest / window.output;
+            const std::int64_t last = ((std::int64_t{o} + 1) * rest + window.output - 1) / window.output;
+            return {o * whole + static_cast<index_t>(first), (o + 1) * whole + static_cast<index_t>(last)};
         }
         return {o * whole + std::min(o, rest), (o + 1) * whole + std::min(o + 1, rest)};
     }

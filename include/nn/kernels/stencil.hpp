@@ -54,7 +54,7 @@ NN_INLINE void stencil(simd::Isa isa, const Stencil<T>& s) {
             if (inside.first <= column && column < inside.last) {
                 columns = inside.last - column;
                 cells = {s.plane[0] + s.row.position(row, 0) * s.x_row + s.column.position(column, 0) * s.x_column, s.x_offsets,
-                         s.row.stride * s.x_row, s.column.stride * s.x_column};
+                         step_between(rows, s.row.stride, s.x_row), step_between(columns, s.column.stride, s.x_column)};
             } else {
                 columns = std::min(s.block_columns, (column < inside.first ? inside.first : s.column.output) - column);
                 gather(isa, s, row, rows, column, columns);

@@ -141,7 +141,7 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                         ++together;
                     }
                     const T* const from = s.plane[plane] + place * s.x_row;
-                    const index_t from_line = s.row.stride * s.x_row;
+                    const index_t from_line = step_between(together, s.row.stride, s.x_row);
                     const auto border = [&](index_t begin, index_t end) {
                         for (index_t j = begin; j < end; ++j) {
                             const index_t further = saturating_multiply(j, s.column.stride);
@@ -166,15 +166,15 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                     const auto copy = [&](index_t begin, index_t end) {
                         if (begin < end) {
                             copy_lines(isa, Lines<T>{together, end - begin, from + (position + begin * s.column.stride) * s.x_column,
-                                                     from_line, s.column.stride * s.x_column, to + begin, pitch});
+                                                     from_line, step_between(end - begin, s.column.stride, s.x_column), to + begin, pitch});
                         }
                     };
                     if (over_channels) {
                         // Line by line or column by column, whichever are longer.
                         const index_t inside_count = last - first;
                         const bool by_lines = inside_count >= together;
-                        const index_t x_step = s.column.stride * s.x_column;
-                        const T* const in = from + (position + first * s.column.stride) * s.x_column;
+                        const index_t x_step = step_between(inside_count, s.column.stride, s.x_column);
+                        const T* const in = from + (inside_count > 0 ? (position + first * s.column.stride) * s.x_column : 0);
                         T* const out = to + first * cell;
                         for (index_t line = 0; line < together && s.channels < cell; ++line) {
                             std::fill_n(out + line * pitch, inside_count * cell, T(0));

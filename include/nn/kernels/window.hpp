@@ -23,6 +23,9 @@ struct Range {
     bool contains(const Range& other) const { return first <= other.first && other.last <= last; }
 };
 
+/// Elements from one of `count` windows to the next, where cells lie `step` apart; of one window 0: its stride may be any number.
+constexpr index_t step_between(index_t count, index_t stride, index_t step) { return count > 1 ? stride * step : 0; }
+
 /// One axis of a sliding window: tap k of window o reads position s·o + d·k − p₀ of the input, whose cells lie `input_dilation` apart.
 struct WindowAxis {
     index_t input = 1;   ///< L, cells
@@ -96,7 +99,8 @@ struct WindowAxis {
         before = pad.before;
         constexpr index_t most = std::numeric_limits<index_t>::max();
         const index_t rest = beside_first(pad);
-        output = rest < 0 ? 0 : rest == most ? most : rest / stride + 1;
+        const bool saturated = rest == most || (input_dilation > 1 && spread() == most);
+        output = rest < 0 ? 0 : saturated ? most : rest / stride + 1;
         return saturating_add(saturating_add(spread(), pad.before), pad.after) >= 0;
     }
 

@@ -179,8 +179,8 @@ struct WinogradCall {
             };
             const View<T, 3> image = y[run.item];
             StripOutput<T> out{nullptr, image.strides, 0, std::min(M, left(0)), std::min(M * run.tiles, left(1)), s.strip, s.pitch};
-            out.steps[1] *= plan.axes[0].dilation;
-            out.steps[2] *= plan.axes[1].dilation;
+            out.steps[1] = step_between(out.rows, plan.axes[0].dilation, out.steps[1]);
+            out.steps[2] = step_between(out.count, plan.axes[1].dilation, out.steps[2]);
             for (index_t output = first; output < last; output += s.lanes) {
                 const index_t of_all = group * weight.outputs + output;
                 out.channels = std::min(s.lanes, last - output);

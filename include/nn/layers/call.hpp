@@ -169,13 +169,6 @@ void evaluate_into(const Operation& operation, const X& x, Y& y, Workspace& work
     operation.run(input, out.template batch<Operation::output_axes>(operation.who, "y"), workspace);
 }
 
-/// Refuses a shape that no x can have.
-inline void check_extents(std::string_view who, std::span<const index_t> shape) {
-    for (const index_t extent : shape) {
-        require(extent >= 0, who, "x ", shape, ", expected no negative extent");
-    }
-}
-
 /// What x of this shape becomes.
 template <class Operation, std::size_t R>
 Shape<R - Operation::item_axes + Operation::output_axes> shape_after(const Operation& operation, const Shape<R>& shape) {

@@ -43,9 +43,11 @@ namespace ops {
 /// Refuses channels, groups and lengths that are wrong whatever the input, of a convolution or a transposed one.
 template <std::size_t N, class Options>
 void check_conv_lengths(std::string_view who, const Options& options) {
-    const auto at_least_one = [&](std::string_view name, const PerAxis<N>& lengths) {
+    const auto from_one = [&](std::string_view name, const PerAxis<N>& lengths) {
         for (std::size_t axis = 0; axis < N; ++axis) {
             require<std::invalid_argument>(lengths[axis] >= 1, who, name, " ", lengths, ", expected at least 1 along every axis");
+            require<std::invalid_argument>(lengths[axis] <= longest, who, name, " ", lengths, ", expected at most ", longest,
+                                           " along every axis");
         }
     };
     require<std::invalid_argument>(options.in_channels >= 1, who, "in_channels ", options.in_channels, ", expected at least 1");
@@ -55,17 +57,20 @@ void check_conv_lengths(std::string_view who, const Options& options) {
                                    " does not divide in_channels ", options.in_channels);
     require<std::invalid_argument>(options.out_channels % options.groups == 0, who, "groups ", options.groups,
                                    " does not divide out_channels ", options.out_channels);
-    at_least_one("kernel_size", options.kernel_size);
-    at_least_one("stride", options.stride);
-    at_least_one("dilation", options.dilation);
+    from_one("kernel_size", options.kernel_size);
+    from_one("stride", options.stride);
+    from_one("dilation", options.dilation);
     for (std::size_t axis = 0; axis < N; ++axis) {
         const index_t taps = options.kernel_size[axis];
         const index_t dilation = options.dilation[axis];
-        require<std::invalid_argument>(taps - 1 <= (std::numeric_limits<index_t>::max() - 1) / dilation, who, "kernel_size ", taps,
-                                       " with dilation ", dilation, " spans more than an index counts along axis ", axis);
+        require<std::invalid_argument>(taps - 1 <= (longest - 1) / dilation, who, "kernel_size ", taps, " with dilation ", dilation,
+                                       " spans more than ", longest, " cells along axis ", axis);
+        const Pad pad = options.padding[axis];
+        require<std::invalid_argument>(std::max(pad.before, pad.after) <= longest && std::min(pad.before, pad.after) >= -longest, who,
+                                       "padding ", pad, " of axis ", axis, ", expected at most ", longest, " cells");
     }
     if constexpr (requires { options.input_dilation; }) {
-        at_least_one("input_dilation", options.input_dilation);
+        from_one("input_dilation", options.input_dilation);
     }
     if (options.padding.rule() == PaddingRule::numbers && options.padding_mode != PaddingMode::zeros) {
         for (std::size_t axis = 0; axis < N; ++axis) {

@@ -50,6 +50,7 @@ void check_embed_table(std::string_view who, const EmbedOptions& options, const 
 template <index_type I, class T>
 void embed(const EmbedOptions& options, const Batch<const I, 0>& indices, const View<const T, 2>& table, const Batch<T, 1>& y,
            std::string_view who = "nn::ops::embed") {
+    check_embed_options(who, options);  // a layer's may have been assigned since
     check_embed_table(who, options, table);
     const index_t rows = table.shape[0];
     check_output(who, indices, Shape<1>{table.shape[1]}, y);
