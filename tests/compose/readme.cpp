@@ -98,6 +98,28 @@ TEST_CASE("readme: a trained network is loaded and run") {
     CHECK(shown("forward"));
 }
 
+TEST_CASE("readme: a stream goes through block by block") {
+    std::mt19937 rng(0);
+    const nn::LSTM<float> lstm({.input_size = 1, .hidden_size = 6}, rng);
+    const nn::Linear<float> head({.in_features = 6, .out_features = 1}, rng);
+    // begin stream
+    const auto frozen = nn::freeze(nn::Sequential(lstm, head));
+    auto state = frozen.initial_state(1);
+    nn::Workspace workspace;
+    const auto process = [&](const float* in, float* out, nn::index_t steps) {
+        const nn::ScopedFlushDenormals flush;
+        frozen.forward_into(nn::contiguous(in, {1, steps, 1}), state, nn::contiguous(out, {1, steps, 1}), workspace);
+    };
+    // end stream
+    const auto x = nn::test::noise<float, 3>({1, 12, 1});
+    auto y = nn::make_tensor<float, 3>({1, 12, 1});
+    process(x.data(), y.data(), 5);
+    process(x.data() + 5, y.data() + 5, 1);
+    process(x.data() + 6, y.data() + 6, 6);
+    CHECK(nn::test::identical(y, frozen(x)));
+    CHECK(shown("stream"));
+}
+
 TEST_CASE("readme: a network of torch's is loaded and run") {
     // clang-format off
     // begin torch
