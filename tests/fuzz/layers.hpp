@@ -59,8 +59,20 @@ public:
     index_t number(index_t low, index_t high) {
         constexpr index_t most = std::numeric_limits<index_t>::max();
         constexpr index_t extremes[] = {
-            0,        -1,        -2,          most,        longest + 1,      most / 2, longest - 2,
-            -longest, -most - 1, longest - 1, longest / 2, index_t(1) << 32, longest,  1000,
+            0,
+            -1,
+            -2,
+            most,
+            max_length + 1,
+            most / 2,
+            max_length - 2,
+            -max_length,
+            -most - 1,
+            max_length - 1,
+            max_length / 2,
+            index_t(1) << 32,
+            max_length,
+            1000,
         };
         const index_t first = byte();
         if (first < 240) {

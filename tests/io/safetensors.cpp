@@ -523,6 +523,14 @@ TEST_CASE("safetensors: what cannot be read is refused in the system's words") {
         CHECK(file_error_of([&] { nn::SafetensorsFile file(online); }) ==
               "nn::SafetensorsFile: " + online + ": cannot be read: it became shorter");
     }
+    // One whose reading fails: the speed of the loopback device.
+    const std::string speed = "/sys/class/net/lo/speed";
+    std::string word;
+    std::ifstream(speed) >> word;
+    if (fs::file_size(speed, none) == 4096 && word.empty()) {
+        CHECK(file_error_of([&] { nn::SafetensorsFile file(speed); }) ==
+              "nn::SafetensorsFile: " + speed + ": cannot be read: Invalid argument");
+    }
 #endif
 }
 

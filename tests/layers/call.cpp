@@ -406,7 +406,7 @@ TEST_CASE("door: whatever is thrown, y is as it was") {
     CHECK(as_it_was());
     CHECK_THROWS_AS(layer().forward_into(xt::xarray<float>(noise<1>({7})), y, workspace), shape_error);
     CHECK(as_it_was());
-    const Conv1d<float> wide({.in_channels = 2, .out_channels = 3, .kernel_size = 1, .padding = nn::longest}, no_init);
+    const Conv1d<float> wide({.in_channels = 2, .out_channels = 3, .kernel_size = 1, .padding = nn::max_length}, no_init);
     CHECK_THROWS_AS(wide.forward_into(noise<3>({4, 2, 7}), y, workspace), shape_error);
     CHECK(as_it_was());
 

@@ -7,9 +7,11 @@
 #include <concepts>
 #include <cstddef>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <nn/compose/freeze.hpp>
 #include <nn/layers/conv.hpp>
 
 #include "support/golden.hpp"
@@ -206,6 +208,44 @@ TEST_CASE("causal_conv: a sequence cut anywhere gives the same bits, step by ste
         }
         CHECK(identical(state.history, whole.history));
     });
+}
+
+TEST_CASE("causal_conv: frozen, for any shape or one, it gives the same bits and keeps the same state") {
+    Random random(57);
+    for_each_conv(random, [&](const CausalConv1d<float>& conv) {
+        for (const index_t steps : {0, 1, 5, 40}) {
+            const auto x = random_input<float>(random, conv.options, 2, steps);
+            const auto extents = nn::extents_of(x);
+            for (const bool shaped : {false, true}) {
+                CAPTURE(steps, shaped);
+                nn::FreezeOptions options;
+                if (shaped) {
+                    options.input_shape.assign(extents.begin(), extents.end());
+                }
+                const auto frozen = nn::freeze(conv, options);
+                CHECK(identical(frozen(x), conv(x)));
+                auto expected = conv.initial_state(2);
+                auto state = frozen.initial_state(2);
+                for (int call = 0; call < 2; ++call) {
+                    CHECK(identical(frozen(x, state), conv(x, expected)));
+                }
+                CHECK(identical(state.history, expected.history));
+            }
+        }
+        CHECK(nn::freeze(conv).size_in_bytes() >= conv.weight.size() * sizeof(float));
+    });
+    CausalConv1d<float> conv({.in_channels = 2, .out_channels = 3, .kernel_size = 2}, nn::no_init);
+    CHECK(error_of<shape_error>([&] {
+              (void)nn::freeze(conv, {.input_shape = {4, 3}});
+          }) == "nn::CausalConv1d: x has 3 channels, expected 2 = weight.shape[1] · groups  [x (4, 3), weight (3, 2, 2), groups 1]");
+    CHECK(error_of<shape_error>([&] {
+              (void)nn::freeze(conv)(Tensor<float, 2>({4, 3}));
+          }) == "nn::CausalConv1d: x has 3 channels, expected 2 = weight.shape[1] · groups  [x (4, 3), weight (3, 2, 2), groups 1]");
+    conv.bias.reset();
+    CHECK(error_of<shape_error>([&] { (void)nn::freeze(conv); }) == "nn::CausalConv1d: no bias, expected one: use_bias is true");
+    conv.options.dilation = 0;
+    CHECK(error_of<std::invalid_argument>([&] { (void)nn::freeze(conv); }) ==
+          "nn::CausalConv1d: dilation (0,), expected at least 1 along every axis");
 }
 
 TEST_CASE("causal_conv: the state holds the last steps, channels first, the newest at the end") {
@@ -428,7 +468,7 @@ TEST_CASE("causal_conv: options and arrays that disagree are refused") {
     CHECK(made(options, weight, Tensor<float, 1>{1, 2}) == who + "bias (2,), expected (3,) = (out_channels,)");
 
     // A history longer than any memory.
-    const index_t long_ago = (nn::longest - 1) / 2;
+    const index_t long_ago = (nn::max_length - 1) / 2;
     const CausalConv1d<float> endless({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .dilation = long_ago}, nn::no_init);
     const std::string too_long = who + "an array of shape (4, 1, " + std::to_string(2 * long_ago) + ") is more than any memory holds";
     CHECK(error_of<std::invalid_argument>([&] { (void)endless.initial_state(4); }) == too_long);

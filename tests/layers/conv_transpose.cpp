@@ -806,10 +806,10 @@ TEST_CASE("ConvTranspose: arrays and inputs that do not fit are refused, and y s
     layer.options = options;
     CHECK(into(x, view_of(y)).empty());
 
-    const ConvTranspose1d<float> wide({.in_channels = 1, .out_channels = 1, .stride = longest}, no_init);
+    const ConvTranspose1d<float> wide({.in_channels = 1, .out_channels = 1, .stride = max_length}, no_init);
     CHECK(error_of<std::invalid_argument>([&] {
               (void)wide(Tensor<float, 2>({1, 5}));
-          }) == who + "an array of shape (1, " + std::to_string(4 * longest + 1) + ") is more than any memory holds");
+          }) == who + "an array of shape (1, " + std::to_string(4 * max_length + 1) + ") is more than any memory holds");
 }
 
 TEST_CASE("ConvTranspose: the operation on views says its own name") {

@@ -17,7 +17,7 @@
 namespace {
 
 using nn::index_t;
-using nn::longest;
+using nn::max_length;
 using nn::shape_error;
 using nn::test::error_of;
 using nn::test::identical;
@@ -79,8 +79,8 @@ TEST_CASE("extremes: a state is as the options say, whether there are steps or n
 }
 
 TEST_CASE("extremes: lengths beyond the longest are refused") {
-    const std::string at_most = std::to_string(longest);
-    const index_t longer = longest + 1;
+    const std::string at_most = std::to_string(max_length);
+    const index_t longer = max_length + 1;
     const std::string number = std::to_string(longer);
     const auto refusal = [](const nn::ConvOptions<2>& lengths) {
         nn::ConvOptions<2> options = lengths;
@@ -99,11 +99,12 @@ TEST_CASE("extremes: lengths beyond the longest are refused") {
           "nn::Conv: padding (1, " + number + ") of axis 1, expected at most " + at_most + " cells");
     CHECK(refusal({.padding = {{-longer, 0}, {0, 0}}}) ==
           "nn::Conv: padding (-" + number + ", 0) of axis 0, expected at most " + at_most + " cells");
-    CHECK(refusal({.kernel_size = 3, .padding = nn::same, .dilation = longest / 2 + 1}) ==
-          "nn::Conv: kernel_size 3 with dilation " + std::to_string(longest / 2 + 1) + " spans more than " + std::to_string(longest) +
+    CHECK(refusal({.kernel_size = 3, .padding = nn::same, .dilation = max_length / 2 + 1}) ==
+          "nn::Conv: kernel_size 3 with dilation " + std::to_string(max_length / 2 + 1) + " spans more than " + std::to_string(max_length) +
               " cells along axis 0");
-    CHECK(refusal({.kernel_size = 3, .dilation = (longest - 1) / 2}).empty());
-    CHECK(refusal({.kernel_size = 1, .stride = longest, .padding = {{-longest, longest}, {0, 0}}, .dilation = longest}).empty());
+    CHECK(refusal({.kernel_size = 3, .dilation = (max_length - 1) / 2}).empty());
+    CHECK(
+        refusal({.kernel_size = 1, .stride = max_length, .padding = {{-max_length, max_length}, {0, 0}}, .dilation = max_length}).empty());
 
     const auto pool_refusal = [](const nn::PoolOptions<1>& options) {
         return error_of<std::invalid_argument>([&] { (void)nn::MaxPool1d(options); });
@@ -113,30 +114,30 @@ TEST_CASE("extremes: lengths beyond the longest are refused") {
           "nn::MaxPool: stride (" + number + ",), expected at most " + at_most + " along every axis");
     CHECK(pool_refusal({.window = 1, .padding = {{0, longer}}}) ==
           "nn::MaxPool: padding (0, " + number + ") of axis 0, expected at most " + at_most + " cells");
-    CHECK(pool_refusal({.window = longest, .stride = longest, .padding = longest}).empty());
+    CHECK(pool_refusal({.window = max_length, .stride = max_length, .padding = max_length}).empty());
 }
 
 TEST_CASE("extremes: results of no elements inside a network have any extents") {
     const nn::Conv2d<float> wide({.in_channels = 1, .out_channels = 1, .padding = many}, nn::no_init);
-    const nn::Sequential net(wide, nn::silu, nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init));
+    const nn::Sequential net(wide, nn::silu, nn::Conv2d<float>({.in_channels = 1, .out_channels = 1, .stride = max_length}, nn::no_init));
     const auto y = net(noise<float, 4>({0, 1, 2, 2}));
     CHECK((y.size() == 0 && y.shape(2) == 1 && y.shape(3) == 1));
 }
 
 TEST_CASE("extremes: results inside a network that are more than any memory are refused as those of a layer") {
-    const nn::Conv1d<double> wide({.in_channels = 1, .out_channels = 1, .padding = {{longest, 0}}}, nn::no_init);
-    const nn::Conv1d<double> narrow({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init);
+    const nn::Conv1d<double> wide({.in_channels = 1, .out_channels = 1, .padding = {{max_length, 0}}}, nn::no_init);
+    const nn::Conv1d<double> narrow({.in_channels = 1, .out_channels = 1, .stride = max_length}, nn::no_init);
     const nn::Sequential in_turn(wide, narrow);
     const nn::Residual added(wide);
     const auto x = noise<double, 3>({1, 1, 3});
-    const std::string expected = more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(longest + 3) + ")");
+    const std::string expected = more_than_any_memory("nn::Conv", "(1, 1, " + std::to_string(max_length + 3) + ")");
     CHECK(error_of<shape_error>([&] { wide(x); }) == expected);
     CHECK(error_of<shape_error>([&] { in_turn(x); }) == expected);
     CHECK(error_of<shape_error>([&] { added(x); }) == expected);
 }
 
 TEST_CASE("extremes: an x of more elements than any memory holds is refused, of none too") {
-    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .stride = longest}, nn::no_init);
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 1, .stride = max_length}, nn::no_init);
     CHECK(error_of<shape_error>([&] {
               conv(noise<float, 3>({0, 1, quarter}));
           }) == more_than_any_memory("nn::Conv", "(0, 1, " + std::to_string(quarter) + ")"));
@@ -157,10 +158,10 @@ TEST_CASE("extremes: a View of a negative extent is refused") {
 
 TEST_CASE("extremes: arrays whose strides are beyond an index_t are refused, of no elements too") {
     const std::string great = std::to_string(quarter);
-    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 99, .padding = {{longest, 0}}}, nn::no_init);
+    const nn::Conv1d<float> conv({.in_channels = 1, .out_channels = 99, .padding = {{max_length, 0}}}, nn::no_init);
     CHECK(error_of<shape_error>([&] {
               conv(noise<float, 3>({0, 1, 3}));
-          }) == more_than_any_memory("nn::Conv", "(0, 99, " + std::to_string(longest + 3) + ")"));
+          }) == more_than_any_memory("nn::Conv", "(0, 99, " + std::to_string(max_length + 3) + ")"));
     CHECK(error_of<shape_error>([] { nn::Linear<float>({.in_features = 0, .out_features = quarter}, nn::no_init); }) ==
           more_than_any_memory("nn::Linear", "(" + great + ", 0)"));
     CHECK(error_of<shape_error>([] { nn::BatchNorm1d<float>({.size = quarter}); }) ==
@@ -203,7 +204,7 @@ TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
     const auto x = noise<float, 2>({2, 25});
     for (const auto rule : {nn::same, nn::same_lower}) {
         for (const bool ceil : {false, true}) {
-            const auto y = nn::MinPool1d({.window = longest, .stride = 2, .padding = rule, .ceil_mode = ceil})(x);
+            const auto y = nn::MinPool1d({.window = max_length, .stride = 2, .padding = rule, .ceil_mode = ceil})(x);
             REQUIRE((y.shape(0) == 2 && y.shape(1) == 13));
             CHECK(y(1, 0) == *std::min_element(x.begin() + 25, x.end()));
             CHECK(y(1, 12) == y(1, 0));
@@ -212,13 +213,13 @@ TEST_CASE("extremes: SAME keeps the number of windows, however long they are") {
 }
 
 TEST_CASE("extremes: one more window in ceil mode begins before the end of x") {
-    const nn::AvgPool1d pool({.window = 3, .stride = longest, .padding = nn::half_padding, .ceil_mode = true});
-    CHECK(pool.output_shape(nn::Shape<2>{0, longest}) == nn::Shape<2>{0, 2});
-    CHECK(pool.output_shape(nn::Shape<2>{0, longest - 1}) == nn::Shape<2>{0, 1});
+    const nn::AvgPool1d pool({.window = 3, .stride = max_length, .padding = nn::half_padding, .ceil_mode = true});
+    CHECK(pool.output_shape(nn::Shape<2>{0, max_length}) == nn::Shape<2>{0, 2});
+    CHECK(pool.output_shape(nn::Shape<2>{0, max_length - 1}) == nn::Shape<2>{0, 1});
 }
 
 TEST_CASE("extremes: a mean over more cells of padding than an index counts") {
-    const index_t wide = longest;
+    const index_t wide = max_length;
     for (const auto layout : {nn::Layout::channels_first, nn::Layout::channels_last}) {
         const nn::AvgPool3d pool(
             {.window = {wide, wide, 1}, .padding = {{0, wide - 1}, {0, wide - 1}, {0, 0}}, .count_padding = true, .layout = layout});
@@ -235,25 +236,25 @@ TEST_CASE("extremes: a stride beyond the input is any number") {
         conv.weight.fill(1);
         conv.bias->fill(0);
         const auto dense = conv(x);
-        conv.options.stride = {longest - 1, 1};
+        conv.options.stride = {max_length - 1, 1};
         const auto apart = conv(x);
         REQUIRE(apart.shape(2) == 1);
         CHECK(apart(0, 1, 0, 6) == dense(0, 1, 0, 6));
-        conv.options.stride = longest;
+        conv.options.stride = max_length;
         CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
         CHECK(nn::freeze(conv)(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
-        conv.options.padding = {{0, 0}, {0, longest}};
-        conv.options.stride = {1, longest};
+        conv.options.padding = {{0, 0}, {0, max_length}};
+        conv.options.stride = {1, max_length};
         CHECK(conv(x)(0, 1, 0, 0) == dense(0, 1, 0, 0));
     }
 }
 
 TEST_CASE("extremes: of windows that are far apart those that see x read it") {
-    nn::Conv1d<float> conv({.in_channels = 9, .out_channels = 9, .stride = longest - 1, .padding = {{-2, longest}}}, nn::no_init);
+    nn::Conv1d<float> conv({.in_channels = 9, .out_channels = 9, .stride = max_length - 1, .padding = {{-2, max_length}}}, nn::no_init);
     conv.weight.fill(1);
     conv.bias->fill(2);
     CHECK(identical(conv(noise<float, 3>({1, 9, 2})), nn::make_tensor<float, 3>({1, 9, 2}, 2)));  // none
-    conv.options.padding = {{longest - 1, -4}};
+    conv.options.padding = {{max_length - 1, -4}};
     const auto x = noise<float, 3>({1, 9, 5});
     const auto y = conv(x);
     REQUIRE(y.shape(2) == 2);
@@ -266,8 +267,8 @@ TEST_CASE("extremes: of windows that are far apart those that see x read it") {
 
     nn::Conv2d<float> last({.in_channels = 2,
                             .out_channels = 2,
-                            .stride = {1, longest},
-                            .padding = {{0, 0}, {longest, 0}},
+                            .stride = {1, max_length},
+                            .padding = {{0, 0}, {max_length, 0}},
                             .layout = nn::Layout::channels_last},
                            nn::no_init);
     last.weight.fill(1);
@@ -282,7 +283,7 @@ TEST_CASE("extremes: of windows that are far apart those that see x read it") {
         CHECK(seen(0, 2, 1, 1) == (groups == 1 ? image(0, 2, 0, 0) : 0) + image(0, 2, 0, 1));
     }
 
-    nn::Conv2d<float> wide({.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = nn::same, .dilation = (longest - 1) / 2},
+    nn::Conv2d<float> wide({.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = nn::same, .dilation = (max_length - 1) / 2},
                            nn::no_init);
     wide.bias->fill(0);
     const auto picture = noise<float, 4>({1, 16, 5, 5});
@@ -327,7 +328,7 @@ TEST_CASE("extremes: the stride of an axis of one index is any number") {
 }
 
 TEST_CASE("extremes: a stride of a transposed convolution of one cell is any number") {
-    nn::ConvTranspose1d<float> conv({.in_channels = 1, .out_channels = 2, .kernel_size = 3, .stride = longest}, nn::no_init);
+    nn::ConvTranspose1d<float> conv({.in_channels = 1, .out_channels = 2, .kernel_size = 3, .stride = max_length}, nn::no_init);
     conv.weight.fill(2);
     conv.bias->fill(1);
     CHECK(identical(conv(nn::Tensor<float, 3>{{{5}}}), nn::Tensor<float, 3>{{{11, 11, 11}, {11, 11, 11}}}));

@@ -529,7 +529,7 @@ TEST_CASE("pool: what is wrong is said when it is called, and y is as it was") {
 }
 
 TEST_CASE("pool: numbers as large as there are do not overflow") {
-    const index_t huge = nn::longest;
+    const index_t huge = nn::max_length;
     const Tensor<float, 2> x{{1, 2, 3}};
     CHECK(nn::max_pool<1>(x, {.window = huge}).size() == 0);
     CHECK(values_of(nn::max_pool<1>(x, {.window = 2, .stride = huge})) == std::vector<float>{2});

@@ -612,19 +612,19 @@ TEST_CASE("conv: extents that no memory holds saturate and do not overflow") {
         const Batch<const float, 2> batch(nullptr, x, x);
         return ops::conv_item(options, ops::conv_plan("test", options, batch))[1];
     };
-    CHECK(extent({.padding = longest}, 5) == 5 + 2 * longest);
-    CHECK(extent({.padding = longest}, most) == most);
-    CHECK(extent({.padding = {{longest, -9}}}, 5) == longest - 4);
-    CHECK_THROWS_AS(extent({.padding = {{-longest, -longest}}}, 5), shape_error);
-    CHECK(extent({.kernel_size = longest}, 5) == 0);
-    CHECK_THROWS_AS(extent({.kernel_size = longest, .dilation = longest}, 5), std::invalid_argument);
-    CHECK(extent({.stride = longest}, 5) == 1);
-    CHECK(extent({.kernel_size = 3, .stride = longest, .padding = same}, 5) == 1);
-    CHECK(extent({.kernel_size = longest, .padding = same}, 5) == 5);
-    CHECK_THROWS_AS(extent({.kernel_size = 5, .padding = same, .dilation = longest}, 5), std::invalid_argument);
-    CHECK(extent({.kernel_size = longest, .padding = half_padding}, 5) == 5);
-    CHECK(extent({.input_dilation = longest}, 9) == 8 * longest + 1);
-    CHECK(extent({.padding = {{0, -longest}}, .input_dilation = longest}, 10) == most);
+    CHECK(extent({.padding = max_length}, 5) == 5 + 2 * max_length);
+    CHECK(extent({.padding = max_length}, most) == most);
+    CHECK(extent({.padding = {{max_length, -9}}}, 5) == max_length - 4);
+    CHECK_THROWS_AS(extent({.padding = {{-max_length, -max_length}}}, 5), shape_error);
+    CHECK(extent({.kernel_size = max_length}, 5) == 0);
+    CHECK_THROWS_AS(extent({.kernel_size = max_length, .dilation = max_length}, 5), std::invalid_argument);
+    CHECK(extent({.stride = max_length}, 5) == 1);
+    CHECK(extent({.kernel_size = 3, .stride = max_length, .padding = same}, 5) == 1);
+    CHECK(extent({.kernel_size = max_length, .padding = same}, 5) == 5);
+    CHECK_THROWS_AS(extent({.kernel_size = 5, .padding = same, .dilation = max_length}, 5), std::invalid_argument);
+    CHECK(extent({.kernel_size = max_length, .padding = half_padding}, 5) == 5);
+    CHECK(extent({.input_dilation = max_length}, 9) == 8 * max_length + 1);
+    CHECK(extent({.padding = {{0, -max_length}}, .input_dilation = max_length}, 10) == most);
     CHECK(extent({.kernel_size = 2}, most) == most - 1);
 }
 

@@ -145,7 +145,7 @@ void check_apart_or_same(std::string_view who, const Batch<T, K>& y, const Batch
 inline void check_extents(std::string_view who, std::span<const index_t> shape) {
     for (const index_t extent : shape) {
         require(extent >= 0, who, "x ", shape, ", expected no negative extent");
-        require(extent <= 2 * longest, who, "an array of shape ", shape, " is more than any memory holds");
+        require(extent <= 2 * max_length, who, "an array of shape ", shape, " is more than any memory holds");
     }
 }
 

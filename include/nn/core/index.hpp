@@ -12,7 +12,7 @@ namespace nn::inline NN_ABI {
 using index_t = std::ptrdiff_t;
 
 /// The longest kernel (with its dilation), stride and pad that a layer takes: the positions that windows read are sums of a few of these.
-inline constexpr index_t longest = std::numeric_limits<index_t>::max() / 8;
+inline constexpr index_t max_length = std::numeric_limits<index_t>::max() / 8;
 
 /// a + b that stops at the ends of index_t instead of overflowing. A length that saturates is larger than any memory, so the check that
 /// follows refuses it.

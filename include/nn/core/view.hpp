@@ -99,11 +99,11 @@ constexpr View<T, R - 1> at(const View<T, R>& view, index_t index, std::size_t a
     return result;
 }
 
-/// `view` from `first`, `count` indices of its first axis.
+/// `count` indices of one axis of `view`, from `first` on.
 template <class T, std::size_t R>
-constexpr View<T, R> slice(View<T, R> view, index_t first, index_t count) {
-    view.data += first * view.strides[0];
-    view.shape[0] = count;
+constexpr View<T, R> slice(View<T, R> view, index_t first, index_t count, std::size_t axis = 0) {
+    view.data += first * view.strides[axis];
+    view.shape[axis] = count;
     return view;
 }
 

@@ -15,14 +15,6 @@
 
 namespace nn::inline NN_ABI::kernels {
 
-/// `array` at some indices of an axis.
-template <class T, std::size_t R>
-View<T, R> slice(View<T, R> array, std::size_t axis, const Range& range) {
-    array.data += range.first * array.strides[axis];
-    array.shape[axis] = range.size();
-    return array;
-}
-
 /// What lies between two convolutions and the zeros around it: as many rows of an array (C, L₁ … L_N) as are wanted, one after another in
 /// memory.
 template <class T, std::size_t N>
@@ -45,11 +37,11 @@ struct Band {
         return made;
     }
     /// All that is held, to be read; and some rows of the image in it, to be written.
-    View<T, N + 1> held() const { return slice(memory, 1, {0, rows.size()}); }
+    View<T, N + 1> held() const { return slice(memory, 0, rows.size(), 1); }
     View<T, N + 1> written(const Range& some) const {
-        View<T, N + 1> result = slice(memory, 1, {some.first - rows.first, some.last - rows.first});
+        View<T, N + 1> result = slice(memory, some.first - rows.first, some.size(), 1);
         for (std::size_t axis = 1; axis < N; ++axis) {
-            result = slice(result, axis + 1, image[axis]);
+            result = slice(result, image[axis].first, image[axis].size(), axis + 1);
         }
         return result;
     }
@@ -76,10 +68,10 @@ struct ConvChain {
     bool has_bands() const {
         const bool x = axis(0).mode == PaddingMode::zeros && axis(0).input_dilation == 1;
         return x && std::all_of(plans.begin() + 1, plans.end(), [](const ConvPlan<N>& plan) {
-            return std::all_of(plan.axes.begin(), plan.axes.end(), [](const WindowAxis& window) {
-                return window.output > 0 && window.mode == PaddingMode::zeros && window.input_dilation == 1;
-            });
-        });
+                   return std::all_of(plan.axes.begin(), plan.axes.end(), [](const WindowAxis& window) {
+                       return window.output > 0 && window.mode == PaddingMode::zeros && window.input_dilation == 1;
+                   });
+               });
     }
 
     /// The shape of what a band holds, behind a convolution that makes so many channels, for so many rows of the last result at a time.
@@ -128,8 +120,9 @@ struct ConvChain {
                     WindowAxis& window = plan.axes[along];
                     window = window.part({0, window.output}, padded(window));
                 }
-                const View<const T, N + 1> from = conv == 0 ? slice(x, 1, cells) : between[conv - 1].held();
-                run(conv, plan, from, conv + 1 == Count ? slice(y, 1, made[conv]) : between[conv].written(made[conv]));
+                const View<const T, N + 1> from = conv == 0 ? slice(x, cells.first, cells.size(), 1) : between[conv - 1].held();
+                run(conv, plan, from,
+                    conv + 1 == Count ? slice(y, made[conv].first, made[conv].size(), 1) : between[conv].written(made[conv]));
             }
         }
     }
@@ -145,7 +138,7 @@ private:
     static void clear_beside(const Band<T, N>& band) {
         for (std::size_t along = 1; along < N; ++along) {
             for (const Range& some : {Range{0, band.image[along].first}, Range{band.image[along].last, band.memory.shape[along + 1]}}) {
-                transform(first_axis_last(slice(band.memory, along + 1, some)), [] { return T(0); });
+                transform(first_axis_last(slice(band.memory, some.first, some.size(), along + 1)), [] { return T(0); });
             }
         }
     }

@@ -71,13 +71,12 @@ void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap
 }
 
 /// Packs some channels of `count` columns of the im2col matrix from output position `first` on. Channels lie side by side in it, or
-/// windows do.
-/// Taps outside, channels inside: the geometry of a window is worked out once a tap, not once a channel.
+/// windows do. Taps outside, channels inside: the geometry of a window is worked out once a tap, not once a channel.
 template <class T, std::size_t N>
 void pack_windows(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, index_t channel, index_t channels, index_t first,
                   index_t count, const PackedWindows<T>& out) {
     const WindowAxis& row = plan.axes[N - 1];
-    const index_t skipped = x.empty() ? 0 : channel * x.item_strides()[0];  // its address may be null
+    const index_t skipped = channel * x.item_strides()[0];
     index_t run = 0;
     for (index_t column = 0; column < count; column += run) {
         const OutputPosition<N> position = output_position(plan.axes, first + column);

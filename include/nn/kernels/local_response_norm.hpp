@@ -174,7 +174,8 @@ struct ResponseItem {
 
 /// y = x / (k + alpha · Σ x²)^beta for an item (C, spatial…), where the sum is over `size` channels from c − ⌊size / 2⌋ on, in rising
 /// order. Lanes run over the channels where these are dense in y, else over positions: then only the squares of a window's channels are
-/// kept, 20 KiB of them, which stay in the L1 cache. Scratch is that or, with many channels, a vector for each of them and of the window's.
+/// kept, 20 KiB of them, which stay in the L1 cache. Scratch is that or, where it is more, a vector for each channel of a window; with lanes
+/// over the channels an element for each of them and of a window's, and two vectors.
 template <class T>
 void local_response_norm(simd::Isa isa, const ResponseItem<T>& item, index_t size, T k, T alpha, T beta, Workspace& workspace) {
     constexpr index_t vector = 64 / static_cast<index_t>(sizeof(T));
@@ -198,7 +199,7 @@ void local_response_norm(simd::Isa isa, const ResponseItem<T>& item, index_t siz
             item.shape.subspan(1), {item.y_strides.subspan(1), item.x_strides.subspan(1)},
             [&](const auto& offsets, index_t count, const auto& steps) {
                 simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA {
-                    using V = WidestOf<decltype(target), T>;
+                    using V = simd::Values<T, decltype(target)>;
                     for (index_t first = 0; first < count; first += positions) {
                         const T* const from = item.x + offsets[1] + first * steps[1];
                         T* const to = item.y + offsets[0] + first * steps[0];

@@ -104,7 +104,7 @@ struct PoolPlane {
     T* y = nullptr;
     index_t y_row = 0, y_column = 0;
     index_t run = 1;     ///< channels side by side in x and y
-    T* cells = nullptr;  ///< scratch of `room` elements and two vectors
+    T* cells = nullptr;  ///< scratch of `room` elements and four vectors
     index_t room = 0;
     T* divisors = nullptr;  ///< scratch of `block` elements and a vector
     index_t block = 0;      ///< windows of a row taken at once, lanes over them; 0: lanes over the channels
@@ -129,7 +129,7 @@ NN_INLINE void join_columns(const PoolPlane<T>& s, const Range& rows, const Rang
             constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
             V joined[Count];
             simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA { joined[v] = V{} + Op::template start<T>; });
-            for (index_t plane = 0; height > 0 && plane < s.plane_count; ++plane) {  // without rows it may be null
+            for (index_t plane = 0; height > 0 && plane < s.plane_count; ++plane) {
                 const T* from = s.planes[plane] + at + i;
                 for (index_t row = 0; row < height; ++row, from += s.x_row) {
                     simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
@@ -377,7 +377,7 @@ void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const 
         some.cells = all_cells + worker * cells;
         some.divisors = all_divisors + worker * divisors;
         some.run = std::min(s.run, channels - channel);
-        const T* const first = x.empty() ? nullptr : x[item].data + channel * x_strides[0];
+        const T* const first = x[item].data + channel * x_strides[0];
         some.planes = &first;
         some.y = y[item].data + channel * y_strides[0];
         detail::pool_planes<Op>(isa, axes, x_strides, y_strides, 0, some, under);

@@ -8,23 +8,6 @@
 
 namespace nn::inline NN_ABI::kernels {
 
-namespace detail {
-
-template <class Target, class T, bool>
-struct WidestOf {
-    typedef T type;
-};
-template <class Target, class T>
-struct WidestOf<Target, T, true> {
-    typedef typename simd::VectorOf<T, Target>::type type;
-};
-
-}  // namespace detail
-
-/// The widest vector of Ts that the target has, or T where the compiler has none.
-template <class Target, class T>
-using WidestOf = typename detail::WidestOf<Target, T, simd::available<T>>::type;
-
 /// Calls f.template operator()<V, Count>(i) so that runs of `Count` vectors V, of the elements from i on, cover the elements 0 … count − 1
 /// and no others. V is the widest vector that the target has and that fits, or a T; Count is `Most` or 1. The last run may overlap the one
 /// before, so f must give an element the same result each time.

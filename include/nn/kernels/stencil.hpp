@@ -263,7 +263,7 @@ void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>
         for (index_t plane = 0; plane < s.planes; ++plane) {
             const index_t channel = group * channels + plane / (s.planes / channels);
             bool zeros = nowhere;
-            index_t place = zeros ? 0 : channel * image.strides[0];
+            index_t place = channel * image.strides[0];
             for (std::size_t axis = 0; axis < outer; ++axis) {
                 const index_t cell_of_axis = plan.axes[axis].cell(plan.axes[axis].position(window[axis], tap[axis]));
                 zeros = zeros || cell_of_axis < 0;

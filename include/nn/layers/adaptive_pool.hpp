@@ -59,15 +59,16 @@ using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
 using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
 using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
 
-/// A pool over all cells of N spatial axes, which go.
+/// A pool over all cells of N spatial axes, which disappear.
 ///
 ///     x (…, C, L₁ … L_N)    y (…, C)
 ///
-/// Without a cell the answer is −∞ or 0. Added in row-major order of the cells by eight interleaved partial
-/// sums of 512 cells together, whatever the layout.
+/// Without a cell the answer is −∞, ∞ or 0; a NaN is the answer. For a mean, cells are added in row-major order in blocks of 512, each in
+/// eight interleaved partial sums, whatever the layout.
 ///
 /// Errors  shape_error; the output is untouched.
 /// Cost    one read of x; no scratch.
+/// Source  torch.nn.AdaptiveMaxPoolNd(1), torch.nn.AdaptiveAvgPoolNd(1).
 template <std::size_t N, class Kind>
 struct GlobalPool : detail::Stateless<GlobalPool<N, Kind>, void, N + 1, 1> {
     GlobalPoolOptions options{};  ///< where the channels stand

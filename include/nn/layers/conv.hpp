@@ -18,13 +18,13 @@ namespace nn::inline NN_ABI {
 
 /// N-dimensional cross-correlation.
 ///
-///     y[b, o, p] = bias[o] + Σ_c Σ_k w[o, c, k] · x[b, g(o)·C/G + c, s·p + d·k − p₀]
+///     y[b, o, p] = bias[o] + Σ_c Σ_k w[o, c, k] · x[b, g(o)·C/G + c, s·p + d·k − p₀]    for l = 1;  g(o) = ⌊o·G/O⌋, the group of o
 ///
 ///     x (…, C, L₁ … L_N)    w (O, C/G, K₁ … K_N)    bias (O)
 ///     y (…, O, M₁ … M_N)    M = ⌊(l·(L − 1) + 1 + p₀ + p₁ − d·(K − 1) − 1) / s⌋ + 1, or 0 where the window does not fit
 ///
 /// Cells outside x read as `padding_mode` says; `input_dilation` l puts l − 1 zeros between the cells of x. With `channels_last` the
-/// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in T: the bias, then (c, k) in order.
+/// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in the element type: the bias, then (c, k) in order.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
 /// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch for the packed weight and about 256 KiB, whatever the image.

@@ -21,6 +21,7 @@ namespace nn::inline NN_ABI {
 /// N-dimensional transposed convolution: a convolution, without flipping the taps, of x with s − 1 zeros between its cells.
 ///
 ///     y[b, o, q] = bias[o] + Σ_c Σ_k Σ_p w[o, c, k] · x[b, g(o)·C/G + c, p],    over the p with s·p = q + d·k − (d·(K − 1) − p₀)
+///     g(o) = ⌊o·G/O⌋, the group of o
 ///
 ///     x (…, C, L₁ … L_N)    w (O, C/G, K₁ … K_N)    bias (O)
 ///     y (…, O, M₁ … M_N)    M = (L − 1)·s + d·(K − 1) + 1 − p₀ − p₁ + a         numbers, nn::valid

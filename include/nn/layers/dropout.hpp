@@ -26,6 +26,7 @@ struct DropoutOptions {
 /// ill-formed.
 ///
 /// Errors  shape_error, std::invalid_argument (rate); the output is untouched.
+/// Cost    one read and one write of x; in training a draw of the engine for each element.
 /// Source  Srivastava et al. 2014; the distribution of equinox.nn.Dropout, torch.nn.Dropout and blox.Dropout.
 struct Dropout : detail::OutputShape<Dropout, 0> {
     DropoutOptions options;  ///< what it was built with

@@ -42,7 +42,7 @@ struct GRUState {
 ///
 ///     y = gru(x)      y = gru(x, state)      y = gru(x, state, resets)
 ///
-/// A sequence cut anywhere gives the same bits, steps by `GRUCell` too: sums run over D and over H in order, in T.
+/// A sequence cut anywhere gives the same bits, steps by `GRUCell` too: sums run over D and over H in order, in the element type.
 ///
 /// Errors  shape_error, std::invalid_argument; output and state are untouched.
 /// Cost    6·B·T·H·(D + H) flop and 3·B·T·H exponentials; scratch for both weights, packed, and for the gates of as many steps as fit
@@ -56,7 +56,7 @@ struct BasicGRU : detail::Carrying<BasicGRU<T, Axes>, GRUState<T>, T, Axes> {
     Tensor<T, 2> weight_ih;              ///< (3H, D)
     Tensor<T, 2> weight_hh;              ///< (3H, H)
     std::optional<Tensor<T, 1>> bias;    ///< (3H)
-    std::optional<Tensor<T, 1>> bias_n;  ///< with GRUReset::after
+    std::optional<Tensor<T, 1>> bias_n;  ///< (H), with GRUReset::after and use_bias
 
     static constexpr std::string_view name = Axes == 1 ? "nn::GRUCell" : "nn::GRU";
     static constexpr bool takes_resets = true;

@@ -31,8 +31,8 @@ namespace nn::inline NN_ABI {
 template <std::floating_point T, std::size_t R, template <std::size_t> class Options>
 struct BasicLayerNorm : detail::Stateless<BasicLayerNorm<T, R, Options>, T, R> {
     Options<R> options;                  ///< what it was built with
-    std::optional<Tensor<T, R>> weight;  ///< 1 at first
-    std::optional<Tensor<T, R>> bias;    ///< 0 at first
+    std::optional<Tensor<T, R>> weight;  ///< (S₁ … S_R), 1 at first
+    std::optional<Tensor<T, R>> bias;    ///< (S₁ … S_R), 0 at first
 
     static constexpr std::string_view name = Options<R>::who;
 

@@ -45,7 +45,7 @@ struct LSTMState {
 ///
 ///     y = lstm(x)      y = lstm(x, state)      y = lstm(x, state, resets)
 ///
-/// A sequence cut anywhere gives the same bits, steps by `LSTMCell` too: sums run over D and over H in order, in T.
+/// A sequence cut anywhere gives the same bits, steps by `LSTMCell` too: sums run over D and over H in order, in the element type.
 ///
 /// Errors  shape_error, std::invalid_argument; output and state are untouched.
 /// Cost    8·B·T·H·(D + H) flop and 5·B·T·H exponentials; scratch for both weights, packed, and for the gates of as many steps as fit

@@ -88,7 +88,7 @@ void adaptive_pool(const AdaptivePoolOptions<N>& options, const Batch<const T, N
     kernels::pool<typename Kind::Kernel>(simd::machine(), axes, from, to, workspace);
 }
 
-/// y (…, C) = the maximum, minimum or mean over all spatial axes of x, added in row-major order.
+/// y (…, C) = the maximum, minimum or mean over all spatial axes of x, added as `kernels::Mean` does.
 template <class Kind, class T, std::size_t K>
 void global_pool(const GlobalPoolOptions& options, const Batch<const T, K>& x, const Batch<T, 1>& y,
                  std::string_view who = "nn::ops::global_pool") {

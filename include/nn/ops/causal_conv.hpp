@@ -52,13 +52,12 @@ Shape<2> causal_conv_item(std::string_view who, const CausalConv1dOptions& optio
     return from_channels_first(Shape<2>{options.out_channels, item[1]}, options.layout);
 }
 
-/// y[t] = bias + Σ_k w[k] · x[t − d·(K − 1 − k)]. `history` (B, C, d·(K − 1)), row-major, holds what came before x; afterwards what is to
-/// be kept for the next call.
-template <class T>
-void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x, const ConvParameters<T, 1>& parameters,
-                 const View<T, 3>& history, const Batch<T, 2>& y, Workspace& workspace, std::string_view who = "nn::ops::causal_conv") {
+/// A causal convolution of views that are still to be checked, with the history of `causal_conv`: `convolve(plan, from, to)` does the
+/// convolution that a plan says, of one item.
+template <class T, class Convolve>
+void run_causal_conv(std::string_view who, const CausalConv1dOptions& options, const Batch<const T, 2>& x, const View<T, 3>& history,
+                     const Batch<T, 2>& y, Workspace& workspace, const Convolve& convolve) {
     check_output(who, x, causal_conv_item(who, options, x), y);
-    check_conv_parameters(who, conv_options(options), parameters);
     check_apart(who, "y", y, "x", x);
     const index_t past = causal_history(options);
     const Shape<3> expected{x.count(), options.in_channels, past};
@@ -74,25 +73,19 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
     const auto to = y.channels_first(options.layout);
     const index_t steps = from.item()[1];
     const index_t head = std::min(steps, past);  // outputs that see the history
-    const auto time = [](auto view, index_t first, index_t count) {
-        view.data += first * view.strides[1];
-        view.shape[1] = count;
-        return view;
-    };
+    const auto time = [](const auto& view, index_t first, index_t count) { return slice(view, first, count, 1); };
     const auto copy = [](const View<T, 2>& target, const View<const T, 2>& source) {
         kernels::transform(
             target, [](T value) { return value; }, source);
     };
     const auto frame = workspace.frame();
-    const CallWeight<T, 1> weight(conv_options(options), parameters, steps, frame);
-    const T* const bias = kernels::dense_vector(parameters.bias, frame);
     const View<T, 2> joint =
         contiguous(frame.template take<T>(options.in_channels * (past + head)), Shape<2>{options.in_channels, past + head});
     const auto valid = [&](const View<const T, 2>& input, const View<T, 2>& output) {
         kernels::ConvPlan<1> plan{.axes = {{{.input = input.shape[1], .kernel = options.kernel_size, .dilation = options.dilation}}},
                                   .groups = options.groups};
         plan.axes[0].place({});
-        kernels::convolve(plan, Batch<const T, 2>(input), weight, bias, Batch<T, 2>(output), workspace);
+        convolve(plan, input, output);
     };
     const auto begin = [&](index_t b) { valid(joint, time(to[b], 0, head)); };
     const auto rest = [&](index_t b) { valid(from[b], time(to[b], past, steps - past)); };
@@ -117,6 +110,23 @@ void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x,
         copy(time(kept, 0, past - head), time(View<const T, 2>(kept), head, past - head));  // forwards: it moves to the left
         copy(time(kept, past - head, head), time(from[b], steps - head, head));
     }
+}
+
+/// y[t] = bias + Σ_k w[k] · x[t − d·(K − 1 − k)]. `history` (B, C, d·(K − 1)), row-major, holds what came before x; afterwards what is to
+/// be kept for the next call.
+template <class T>
+void causal_conv(const CausalConv1dOptions& options, const Batch<const T, 2>& x, const ConvParameters<T, 1>& parameters,
+                 const View<T, 3>& history, const Batch<T, 2>& y, Workspace& workspace, std::string_view who = "nn::ops::causal_conv") {
+    const ConvOptions<1> conv = conv_options(options);
+    check_conv_options(who, conv);
+    check_conv_parameters(who, conv, parameters);
+    const auto frame = workspace.frame();
+    const CallWeight<T, 1> weight(conv, parameters, x.channels_first(options.layout).item()[1], frame);
+    const T* const bias = kernels::dense_vector(parameters.bias, frame);
+    run_causal_conv(who, options, x, history, y, workspace,
+                    [&](const kernels::ConvPlan<1>& plan, const View<const T, 2>& from, const View<T, 2>& to) {
+                        kernels::convolve(plan, Batch<const T, 2>(from), weight, bias, Batch<T, 2>(to), workspace);
+                    });
 }
 
 }  // namespace ops

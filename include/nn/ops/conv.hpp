@@ -46,7 +46,7 @@ void check_conv_lengths(std::string_view who, const Options& options) {
     const auto from_one = [&](std::string_view name, const PerAxis<N>& lengths) {
         for (std::size_t axis = 0; axis < N; ++axis) {
             require<std::invalid_argument>(lengths[axis] >= 1, who, name, " ", lengths, ", expected at least 1 along every axis");
-            require<std::invalid_argument>(lengths[axis] <= longest, who, name, " ", lengths, ", expected at most ", longest,
+            require<std::invalid_argument>(lengths[axis] <= max_length, who, name, " ", lengths, ", expected at most ", max_length,
                                            " along every axis");
         }
     };
@@ -63,11 +63,11 @@ void check_conv_lengths(std::string_view who, const Options& options) {
     for (std::size_t axis = 0; axis < N; ++axis) {
         const index_t taps = options.kernel_size[axis];
         const index_t dilation = options.dilation[axis];
-        require<std::invalid_argument>(taps - 1 <= (longest - 1) / dilation, who, "kernel_size ", taps, " with dilation ", dilation,
-                                       " spans more than ", longest, " cells along axis ", axis);
+        require<std::invalid_argument>(taps - 1 <= (max_length - 1) / dilation, who, "kernel_size ", taps, " with dilation ", dilation,
+                                       " spans more than ", max_length, " cells along axis ", axis);
         const Pad pad = options.padding[axis];
-        require<std::invalid_argument>(std::max(pad.before, pad.after) <= longest && std::min(pad.before, pad.after) >= -longest, who,
-                                       "padding ", pad, " of axis ", axis, ", expected at most ", longest, " cells");
+        require<std::invalid_argument>(std::max(pad.before, pad.after) <= max_length && std::min(pad.before, pad.after) >= -max_length, who,
+                                       "padding ", pad, " of axis ", axis, ", expected at most ", max_length, " cells");
     }
     if constexpr (requires { options.input_dilation; }) {
         from_one("input_dilation", options.input_dilation);
@@ -167,7 +167,7 @@ Shape<N + 1> conv_item(const Options<N>& options, const kernels::ConvPlan<N>& pl
 /// The weight times its mask, row by row: itself where it lies so and has none.
 template <class T, std::size_t R>
 View<const T, R> dense_weight(const View<const T, R>& weight, const std::optional<View<const T, R>>& mask, const Workspace::Frame& frame) {
-    if (!mask && weight.strides == row_major(weight.shape)) {
+    if (!mask && same_strides(weight.shape, weight.strides, row_major(weight.shape))) {
         return weight;
     }
     const View<T, R> dense = contiguous(frame.template take<T>(weight.size()), weight.shape);

@@ -42,10 +42,7 @@ template <class T>
 void check_gru_parameters(std::string_view who, const GRUOptions& options, const GRUParameters<T>& parameters) {
     check_recurrent_parameters<T>(who, 3, options, parameters);
     check_bias(who, "bias_n", parameters.bias_n, has_bias_n(options),
-               has_bias_n(options) ? "use_bias is true"
-               : !options.use_bias ? "use_bias is false"
-                                   : "the reset comes before the product",
-               options.hidden_size, "(hidden_size,)");
+               options.use_bias ? "the reset comes before the product" : "use_bias is false", options.hidden_size, "(hidden_size,)");
 }
 
 /// Extents of one item of y.

@@ -71,13 +71,13 @@ void check_pool_options(std::string_view who, const PoolOptions<N>& options) {
         require<std::invalid_argument>(options.window[axis] >= 1, who, "window ", options.window, ", expected at least 1 along every axis");
         require<std::invalid_argument>(options.stride[axis] >= 0, who, "stride ", options.stride,
                                        ", expected at least 1 along every axis, or 0 for the window");
-        require<std::invalid_argument>(options.window[axis] <= longest, who, "window ", options.window, ", expected at most ", longest,
-                                       " along every axis");
-        require<std::invalid_argument>(options.stride[axis] <= longest, who, "stride ", options.stride, ", expected at most ", longest,
-                                       " along every axis");
+        require<std::invalid_argument>(options.window[axis] <= max_length, who, "window ", options.window, ", expected at most ",
+                                       max_length, " along every axis");
+        require<std::invalid_argument>(options.stride[axis] <= max_length, who, "stride ", options.stride, ", expected at most ",
+                                       max_length, " along every axis");
         require<std::invalid_argument>(pad.before >= 0 && pad.after >= 0, who, "padding ", pad, " of axis ", axis, " is negative");
-        require<std::invalid_argument>(std::max(pad.before, pad.after) <= longest, who, "padding ", pad, " of axis ", axis,
-                                       ", expected at most ", longest, " cells");
+        require<std::invalid_argument>(std::max(pad.before, pad.after) <= max_length, who, "padding ", pad, " of axis ", axis,
+                                       ", expected at most ", max_length, " cells");
     }
 }
 

@@ -39,12 +39,12 @@ void check_recurrent_options(std::string_view who, index_t gates, const Options&
     check_allocatable(who, Shape<3>{gates, options.hidden_size, std::max(options.input_size, options.hidden_size)}, sizeof(double));
 }
 
-/// Refuses a one-dimensional array that is there against the options, or not there, or of another length than `count` = `meaning`.
+/// Refuses a one-dimensional array that is there though `reason` says why not, or not there, or of another length than `count` = `meaning`.
 template <class T>
 void check_bias(std::string_view who, std::string_view name, const std::optional<View<const T, 1>>& bias, bool expected,
-                std::string_view option, index_t count, std::string_view meaning) {
-    require(bias.has_value() || !expected, who, "no ", name, ", expected one: ", option);
-    require(!bias.has_value() || expected, who, "a ", name, " came, expected none: ", option);
+                std::string_view reason, index_t count, std::string_view meaning) {
+    require(bias.has_value() || !expected, who, "no ", name, ", expected one: use_bias is true");
+    require(!bias.has_value() || expected, who, "a ", name, " came, expected none: ", reason);
     require(!bias || bias->shape[0] == count, who, name, " ", bias ? bias->shape : Shape<1>{}, ", expected (", count, ",) = ", meaning);
 }
 
@@ -59,7 +59,7 @@ void check_recurrent_parameters(std::string_view who, index_t gates, const Optio
     require(parameters.weight_hh.shape == hidden, who, "weight_hh ", parameters.weight_hh.shape, ", expected ", hidden, " = (", gates,
             " · hidden_size, hidden_size)");
     const std::string_view meaning = gates == 4 ? "(4 · hidden_size,)" : "(3 · hidden_size,)";
-    check_bias(who, "bias", parameters.bias, options.use_bias, options.use_bias ? "use_bias is true" : "use_bias is false", rows, meaning);
+    check_bias(who, "bias", parameters.bias, options.use_bias, "use_bias is false", rows, meaning);
 }
 
 /// Extents of one item of y: (T, H) for an item (T, D) of x, a sequence; (H) for (D), one step.
