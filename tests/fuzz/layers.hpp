@@ -26,6 +26,7 @@
 
 #include "support/naive.hpp"
 #include "support/random.hpp"
+#include "support/strided.hpp"
 #include "support/tensors.hpp"
 
 namespace nn::fuzz {
@@ -355,6 +356,24 @@ void check_carried(Draw& draw, const L& layer, const X& x, const auto& check) {
     }
 }
 
+/// That the same comes into memory with gaps, whose axes lie in any order.
+template <class L, class X, class Y>
+void check_into(const L& layer, const X& x, const Y& y) {
+    if (y.size() == 0) {
+        return;  // of any extents
+    }
+    constexpr std::size_t rank = rank_of<Y>;
+    test::Random random(y.size());  // no byte of the draw: seeds would become others
+    test::Strided<element_of<Y>> to(test::shape_of(y), test::Arrangement::any(random, rank, false));
+    Workspace workspace;
+    if constexpr (requires { layer.forward_into(x, to.template view<rank>(), workspace); }) {
+        layer.forward_into(x, to.template view<rank>(), workspace);
+        if (const auto values = test::values_of(y); !test::same_bits(to.values(), {values.begin(), values.end()})) {
+            wrong(L::name, "another answer comes into strided memory");
+        }
+    }
+}
+
 /// Builds an L, asks what x becomes, and calls it where x and y are small: what comes is `expected`, or an error that names the layer.
 ///
 ///     drawn()           options; `options` are those that count, others are those that the layer was built with at first
@@ -409,6 +428,7 @@ void call(Draw& draw, const auto& drawn, const auto& arrays, const Options& opti
             compare(L::name, form, channels_first(dense(answer), layout), reference, further);
         };
         check(y, "y", 0);
+        check_into(layer, x, y);
         check_carried(draw, layer, x, [&](const auto& answer) { check(answer, "y from a state", 0); });
 
         // Frozen for any shape, for this one or for a small other one, which may be none of the layer's.
