@@ -2,6 +2,7 @@
 #
 # Namespaces lose their inline part. The parts of a comment become a list. The classes that layers have their calls from count as public.
 # A comment is that of every declaration down to the next blank line, unless it is of several paragraphs or they have their own.
+# What is compiled once (kernels/instance.hpp) is no declaration.
 # What every layer has is told here, once: a declaration that begins so and has no comment of its own gets this one.
 BEGIN {
     split("Stateless Carrying Composite Chain", names, " ")
@@ -38,6 +39,14 @@ function tell(waiting, text,    first, key) {
         }
     }
     return key == "" ? "" : "/** " key " */ "
+}
+/^NN_KERNEL\(/ {
+    compiled = 1
+}
+compiled {
+    compiled = !/;$/
+    print ""
+    next
 }
 {
     gsub(/namespace nn::inline NN_ABI/, "namespace nn")

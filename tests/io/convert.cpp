@@ -2,6 +2,7 @@
 // The table "Weights from other libraries" of README.md, row by row: a layer with converted arrays says what the other library's layer said
 // (convert_*_expected.txt, by tests/reference/generate.py). Everything is in double. A test bears the name of its row.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <limits>
@@ -301,6 +302,19 @@ TEST_CASE("convert: PyTorch BatchNorm") {
     Arrays fill;
     const auto norm = with_affine(nn::BatchNorm2d<double>({.size = 3}), fill, 3);
     check_batch_norm("torch", "BatchNorm2d", norm, fill(2, 3, 4, 2));
+
+    // BatchNorm1d of (N, C): that of images of one cell.
+    Arrays again;
+    const auto flat = with_affine(nn::BatchNorm0d<double>({.size = 3}), again, 3);
+    const Tensor<double, 2> x = again(5, 3);
+    auto images = nn::make_tensor<double, 4>({5, 3, 1, 1});
+    std::copy(x.begin(), x.end(), images.begin());
+    auto state = flat.initial_state();
+    auto state_of_images = norm.initial_state();
+    for (int call = 0; call < 2; ++call) {
+        CHECK(nn::test::values_of(flat(x, state, nn::training())) == nn::test::values_of(norm(images, state_of_images, nn::training())));
+        CHECK(nn::test::values_of(flat(x, state)) == nn::test::values_of(norm(images, state_of_images)));
+    }
 }
 
 TEST_CASE("convert: PyTorch LayerNorm, GroupNorm") {

@@ -11,7 +11,8 @@
 //
 // 6 × 16 floats reach 103 of 104 GFLOP/s on one Zen 3 core under g++ 12 and clang 14 at -O2, with or without -mavx2 -mfma.
 
-#include <algorithm>  // std::copy, std::fill_n, std::max, std::min
+#include <algorithm>  // std::copy, std::fill, std::fill_n, std::min
+#include <cstddef>    // std::size_t
 
 // Eigen is found where Debian puts it too, without an include path. Its headers warn under a plain -I where users ask for more than it did.
 #if defined(__GNUC__)
@@ -31,9 +32,9 @@
 #endif
 
 #include <nn/core/index.hpp>
-#include <nn/core/view.hpp>
 #include <nn/kernels/bounds.hpp>
 #include <nn/kernels/instance.hpp>
+#include <nn/kernels/pack.hpp>
 #include <nn/kernels/simd.hpp>
 
 namespace nn::inline NN_ABI::kernels {
@@ -56,75 +57,6 @@ constexpr Tile tile_of(simd::Isa isa) {
         return tile_on<T, simd::Avx512>();
     }
     return tile_on<T, simd::Baseline>();
-}
-
-/// Elements that `pack` writes for `lines` lines of `depth` elements in panels of `width` lines.
-constexpr index_t packed_size(index_t lines, index_t depth, index_t width) {
-    return saturating_multiply(saturating_multiply(divide_up(lines, width), width), depth);
-}
-
-namespace detail {
-
-/// A panel of `count` ≤ width lines from `from` on, whose elements lie side by side, by transposed squares; the first k that is left.
-/// Beyond the lines of a square a store reaches into the next k, so what is written there comes later. Nothing is written at `end` or
-/// behind it.
-template <class Target, class T>
-NN_INLINE index_t pack_squares(index_t width, index_t count, index_t depth, const T* from, index_t line_step, T* out, const T* end) {
-    index_t done = 0;
-    if constexpr (simd::transposes<T, Target>) {
-        constexpr index_t lanes = Target::template lanes<T>;
-        using V = typename simd::VectorOf<T, Target>::type;
-        done = depth / lanes * lanes;
-        for (index_t first = (width - 1) / lanes * lanes; first >= 0; first -= lanes) {
-            for (index_t k = 0; k < done; k += lanes) {
-                V line[static_cast<std::size_t>(lanes)];
-                for (index_t i = 0; i < lanes; ++i) {
-                    line[i] = V{};
-                    if (first + i < count) {
-                        simd::load(line[i], from + (first + i) * line_step + k);
-                    }
-                }
-                simd::transpose<lanes, lanes / 2>(line);
-                for (index_t i = 0; i < lanes; ++i) {
-                    T* const to = out + (k + i) * width + first;
-                    if (end - to >= lanes) {
-                        simd::store(line[i], to);
-                    } else {
-                        simd::store_part(line[i], to, end - to);
-                    }
-                }
-            }
-        }
-    }
-    return done;
-}
-
-}  // namespace detail
-
-/// Lays the lines of a matrix (lines, depth) into panels of `width` lines, the depth outermost: out[panel][k][line]. The last panel is
-/// filled up with zeros.
-template <class T>
-void pack(simd::Isa isa, index_t width, const View<const T, 2>& matrix, T* out) {
-    const index_t lines = matrix.shape[0];
-    const index_t depth = matrix.shape[1];
-    const index_t line_step = matrix.strides[0];
-    const index_t step = matrix.strides[1];
-    const T* const end = out + packed_size(lines, depth, width);
-    for (index_t first = 0; first < lines && depth > 0; first += width, out += width * depth) {
-        const index_t count = std::min(width, lines - first);
-        const T* const from = &matrix(first, 0);
-        index_t k = 0;
-        if (step == 1) {
-            simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
-                k = detail::pack_squares<decltype(target)>(width, count, depth, from, line_step, out, end);
-            });
-        }
-        for (; k < depth; ++k) {
-            for (index_t line = 0; line < width; ++line) {
-                out[k * width + line] = line < count ? from[line * line_step + k * step] : T(0);
-            }
-        }
-    }
 }
 
 /// Where the rows or the columns of a result lie: `offsets[i]` elements from the first or, without these, i · stride.
@@ -412,8 +344,6 @@ void multiply(simd::Isa isa, const Product<T>& p) {
 }
 
 NN_KERNEL(void multiply(simd::Isa, const Product<float>&));
-NN_KERNEL(void pack(simd::Isa, index_t, const View<const float, 2>&, float*));
 NN_KERNEL(void multiply(simd::Isa, const Product<double>&));
-NN_KERNEL(void pack(simd::Isa, index_t, const View<const double, 2>&, double*));
 
 }  // namespace nn::inline NN_ABI::kernels

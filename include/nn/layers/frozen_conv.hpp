@@ -84,17 +84,17 @@ private:
             return false;
         }
     }
-    std::optional<kernels::WinogradTile> tile_for(const FreezeOptions& freeze) const
-        requires may_be_winograd
-    {
+    std::optional<kernels::WinogradTile> tile_for([[maybe_unused]] const FreezeOptions& freeze) const {
         if (!fits_winograd(options_, freeze)) {
             return std::nullopt;
         }
-        if (freeze.input_shape.empty()) {
-            return kernels::WinogradTile::f4;
+        if constexpr (may_be_winograd) {
+            if (!freeze.input_shape.empty()) {
+                const auto x = checked_shape<const T, N + 1>(who_, freeze.input_shape);
+                return fastest_tile(options_, ops::conv_plan(who_, options_, x), x.count());
+            }
         }
-        const auto x = checked_shape<const T, N + 1>(who_, freeze.input_shape);
-        return fastest_tile(options_, ops::conv_plan(who_, options_, x), x.count());
+        return kernels::WinogradTile::f4;
     }
 
     /// Of which arrays the channels lie side by side: as the layout says or, between layers, where that is faster. 1 × 1 convolutions and
@@ -120,7 +120,10 @@ private:
 
         const T* dense() const { return conv.dense_.empty() ? nullptr : conv.dense_.data(); }
         const T* by_channels() const { return conv.by_channels_.empty() ? nullptr : conv.by_channels_.data(); }
-        const kernels::WinogradWeight<T>* winograd(const kernels::ConvPlan<2>& plan, index_t items) const requires may_be_winograd {
+        // A template, of which clang 14 makes none unless it is called: of other members it does, whatever they require.
+        template <std::size_t M>
+            requires(may_be_winograd && M == 2)
+        const kernels::WinogradWeight<T>* winograd(const kernels::ConvPlan<M>& plan, index_t items) const {
             const bool pays = transformed && (conv.panels_.empty() || fastest_tile(conv.options_, plan, items) == transformed->tile);
             return pays ? &*transformed : nullptr;
         }
@@ -171,9 +174,7 @@ FrozenConvCore<T, N, Options>::FrozenConvCore(std::string_view who, const Option
         const auto x = checked_shape<const T, N + 1>(who, freeze.input_shape);
         windows = saturating_multiply(ops::conv_plan(who, options, x).windows(), x.count());
     }
-    if constexpr (may_be_winograd) {
-        tile_ = tile_for(freeze);
-    }
+    tile_ = tile_for(freeze);
     const kernels::ChannelsLast last = channels_last(freeze);
     output_last_ = last.y && options.layout == Layout::channels_first;
     packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last);
