@@ -95,6 +95,11 @@ TEST_CASE("every layer: float, double and long double are each reckoned in their
     const auto most = answers<long double>();
     const auto exact_in_float = compare<float>(single, twice);
     const auto exact_in_double = compare<double>(twice, most);
+    const volatile long double one = 1;
+    if (one + std::numeric_limits<long double>::epsilon() == one ||
+        std::numeric_limits<long double>::digits == std::numeric_limits<double>::digits) {
+        return;  // no wider type: 32-bit Arm, valgrind
+    }
     // Where long double brings nothing, it was not reckoned in; but a sum of a few products of numbers of 23 bits is exact in double.
     for (std::size_t row = 0; row < most.size(); ++row) {
         const std::string& name = most[row].name;

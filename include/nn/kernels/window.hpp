@@ -23,7 +23,8 @@ struct Range {
     bool contains(const Range& other) const { return first <= other.first && other.last <= last; }
 };
 
-/// Elements from one of `count` windows to the next, where cells lie `step` apart; of one window 0: its stride may be any number.
+/// Elements from one of `count` windows to the next, where cells lie `step` apart; of one window 0: with its stride they may be more than
+/// an index counts.
 constexpr index_t step_between(index_t count, index_t stride, index_t step) { return count > 1 ? stride * step : 0; }
 
 /// One axis of a sliding window: tap k of window o reads position s·o + d·k − p₀ of the input, whose cells lie `input_dilation` apart.

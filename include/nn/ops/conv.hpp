@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>    // std::copy, std::max, std::min
 #include <cstddef>      // std::size_t
-#include <limits>       // std::numeric_limits
 #include <optional>     // std::optional
 #include <span>         // std::span
 #include <string_view>  // std::string_view

@@ -119,9 +119,6 @@ kernels::ConvPlan<N> conv_plan(std::string_view who, const ConvTransposeOptions<
         const Pad pad = transposed_pad(options, axis, window.span(), folded);
         const bool fits = window.place(pad);
         constexpr index_t most = std::numeric_limits<index_t>::max();
-        if (window.span() == most) {
-            window.output = most;  // nor are the pads what they should be
-        }
         const index_t left = saturating_subtract(saturating_subtract(window.output, folded.before), folded.after);
         folds[axis] = {.input = window.output == most ? most : left, .before = folded.before, .mode = options.padding_mode};
         require(fits && folds[axis].input >= 0 && (folds[axis].input > 0 || window.output == 0), who, "padding ", options.padding[axis],

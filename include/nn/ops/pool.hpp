@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>    // std::max
 #include <array>        // std::array
 #include <cstddef>      // std::size_t
 #include <string_view>  // std::string_view
