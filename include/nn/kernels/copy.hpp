@@ -65,34 +65,6 @@ NN_INLINE void copy_every_second(Lines<T> s) {
 
 }  // namespace detail
 
-/// to[line · to_line + i] = from[line · from_line + i · step]. Reads no other memory of a line than that between its first element and its
-/// last.
-template <class T>
-void copy_lines(simd::Isa isa, const Lines<T>& s) {
-    if constexpr (simd::available<T>) {
-        if (s.step == 1) {
-            return simd::run<T, simd::Avx2>(
-                isa, [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
-        }
-        if (s.step == 2 && s.count > simd::Baseline::lanes<T>) {
-            return simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
-                using Target = decltype(target);
-                if (s.count > Target::template lanes<T>) {
-                    detail::copy_every_second<typename simd::VectorOf<T, Target>::type>(s);
-                } else {
-                    detail::copy_every_second<typename simd::VectorOf<T, simd::Baseline>::type>(s);
-                }
-            });
-        }
-    }
-    for (index_t line = 0; line < s.lines; ++line) {
-        const T* const from = s.from + line * s.from_line;
-        for (index_t i = 0; i < s.count; ++i) {
-            s.to[line * s.to_line + i] = from[i * s.step];
-        }
-    }
-}
-
 /// Lines, whose elements lie side by side, as columns: element i of a line goes i · `to_line` elements behind `to`, lines side by side.
 template <class T>
 void copy_turned(simd::Isa isa, const Lines<T>& lines) {
@@ -128,6 +100,37 @@ void copy_turned(simd::Isa isa, const Lines<T>& lines) {
             }
         }
     });
+}
+
+/// to[line · to_line + i] = from[line · from_line + i · step]. Reads no other memory of a line than that between its first element and its
+/// last.
+template <class T>
+void copy_lines(simd::Isa isa, const Lines<T>& s) {
+    if constexpr (simd::available<T>) {
+        if (s.step == 1) {
+            return simd::run<T, simd::Avx2>(
+                isa, [&](auto target) NN_INLINE_LAMBDA { detail::copy_dense<decltype(target)::template lanes<T>>(s); });
+        }
+        if (s.step == 2 && s.count > simd::Baseline::lanes<T>) {
+            return simd::run<T, simd::Avx2>(isa, [&](auto target) NN_INLINE_LAMBDA {
+                using Target = decltype(target);
+                if (s.count > Target::template lanes<T>) {
+                    detail::copy_every_second<typename simd::VectorOf<T, Target>::type>(s);
+                } else {
+                    detail::copy_every_second<typename simd::VectorOf<T, simd::Baseline>::type>(s);
+                }
+            });
+        }
+    }
+    if (s.from_line == 1) {  // the first elements of all lines lie side by side, and so on
+        return copy_turned(isa, Lines<T>{s.count, s.lines, s.from, s.step, 1, s.to, s.to_line});
+    }
+    for (index_t line = 0; line < s.lines; ++line) {
+        const T* const from = s.from + line * s.from_line;
+        for (index_t i = 0; i < s.count; ++i) {
+            s.to[line * s.to_line + i] = from[i * s.step];
+        }
+    }
 }
 
 /// Both elements of pairs that lie side by side, as many as a vector holds or more: the second of each to `second` further.

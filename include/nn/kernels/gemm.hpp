@@ -39,14 +39,15 @@
 
 namespace nn::inline NN_ABI::kernels {
 
-/// The part of a result that stays in registers: rows of A by columns of B. Two vectors wide; as high as the registers allow.
+/// The part of a result that stays in registers: rows of A by columns of B. Two vectors wide; as high as the registers allow, those of
+/// addresses too: on AVX-512 twelve rows leave none for the loop, and reach 141 GFLOP/s of 165 on one Sapphire Rapids core, eight 160.
 struct Tile {
     index_t rows;
     index_t columns;
 };
 template <class T, class Target>
 constexpr Tile tile_on() {
-    return {Target::registers == 32 ? 12 : 6, 2 * Target::template lanes<T>};
+    return {Target::registers == 16 ? 6 : Target::register_bytes == 64 ? 8 : 12, 2 * Target::template lanes<T>};
 }
 template <class T>
 constexpr Tile tile_of(simd::Isa isa) {
@@ -239,6 +240,12 @@ NN_INLINE void multiply_tile(const Product<T>& p, index_t row, index_t column, T
     each([&](const V& s, index_t r, index_t j) NN_INLINE_LAMBDA { simd::store(s, target(r, j)); });
     for (index_t r = 0; r < lines.count && direct < columns; ++r) {
         const T* const from = spill + r * width;
+        if (dense) {
+            for (index_t j = direct; j < columns; j += lanes) {
+                simd::copy_part<lanes>(from + j, lines.c[r] + column + j, std::min(lanes, columns - j));
+            }
+            continue;
+        }
         for_columns(lines.c[r], p.column, column + direct, column + columns,
                     [&](T& element, index_t j) NN_INLINE_LAMBDA { element = from[j - column]; });
     }
@@ -334,6 +341,13 @@ void multiply(simd::Isa isa, const Product<T>& p) {
                     if (left == 2) {
                         detail::multiply_rows<Target, 2, 4>(p, row, first, last, ahead);
                         break;
+                    }
+                }
+                if constexpr (!Target::few_forms) {
+                    if (p.columns <= tile.columns / 2) {  // 32 -> 16 channels on AVX-512: 86 GFLOP/s, not 52
+                        detail::multiply_rows<Target, tile.rows, 1>(p, row, first, last, ahead);
+                        row += tile.rows;
+                        continue;
                     }
                 }
                 detail::multiply_rows<Target, tile.rows, 2>(p, row, first, last, ahead);

@@ -191,6 +191,24 @@ NN_INLINE void store(const V& vector, T* to) {
     std::memcpy(to, static_cast<const void*>(&vector), sizeof(V));
 }
 
+/// Copies `count` ≤ Most elements, Most a power of two, in two pieces that may overlap: memcpy of a size that is not known is a call.
+template <index_t Most, class T>
+NN_INLINE void copy_part(const T* from, T* to, index_t count) {
+    if constexpr (Most == 1) {
+        if (count > 0) {
+            *to = *from;
+        }
+    } else if (count >= Most / 2) {
+        constexpr std::size_t piece = static_cast<std::size_t>(Most / 2);
+        T last[piece];
+        std::memcpy(last, from + count - Most / 2, piece * sizeof(T));
+        std::memcpy(to, from, piece * sizeof(T));
+        std::memcpy(to + count - Most / 2, last, piece * sizeof(T));
+    } else {
+        copy_part<Most / 2>(from, to, count);
+    }
+}
+
 /// The first `count` lanes alone; the others are 0.
 template <class V, class T>
 NN_INLINE void load_part(V& vector, const T* from, index_t count) {
@@ -199,7 +217,10 @@ NN_INLINE void load_part(V& vector, const T* from, index_t count) {
 }
 template <class V, class T>
 NN_INLINE void store_part(const V& vector, T* to, index_t count) {
-    std::memcpy(to, static_cast<const void*>(&vector), static_cast<std::size_t>(count) * sizeof(T));
+    constexpr std::size_t lanes = sizeof(V) / sizeof(T);
+    T all[lanes];
+    store(vector, all);
+    copy_part<static_cast<index_t>(lanes)>(all, to, count);
 }
 
 /// Keeps the first `count` lanes; the others become those of `rest`.

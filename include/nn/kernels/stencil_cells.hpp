@@ -137,6 +137,10 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                         }
                         continue;
                     }
+                    if (s.row.mode == PaddingMode::zeros && s.row.input_dilation == 1) {
+                        together =
+                            std::min(lines - i, s.row.stride == 1 ? s.row.input - place : divide_up(s.row.input - place, s.row.stride));
+                    }
                     while (i + together < lines && place_of(i + together) == place + together * s.row.stride) {
                         ++together;
                     }

@@ -41,15 +41,15 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>&
     const index_t* const offsets = cells.offsets;
     for (index_t tap = 0; tap < depth; ++tap) {
         const index_t offset = offsets[tap];
-        V shared[Vectors];  // by several outputs; of one output each cell is read where it is used, from memory
+        V shared[Rows * Vectors];  // by several outputs; of one output each cell is read where it is used, from memory
         NN_UNROLL
-        for (index_t v = 0; v < Vectors && Outputs > 1; ++v) {
-            simd::load(shared[v], row[0] + offset + at(v));
+        for (index_t i = 0; i < Rows * Vectors && Outputs > 1; ++i) {
+            simd::load(shared[i], row[i / Vectors] + offset + at(i % Vectors));
         }
         each([&](V& to, index_t o, index_t r, index_t v) NN_INLINE_LAMBDA {
             V part;
             if constexpr (Outputs > 1) {
-                part = shared[v];
+                part = shared[r * Vectors + v];
             } else {
                 simd::load(part, row[r] + offset + at(v));
             }
@@ -68,6 +68,18 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>&
     }
     // Straight to y, or what is not whole vectors by way of `spill`.
     const bool whole = valid == (Channels ? 2 * lanes : lanes);
+    if (!whole && !Channels && Vectors == 1 && Rows > 1 && s.y_row == valid) {
+        // Dense rows narrower than a vector: what one stores beyond its own the next ones store once more, but for the last of them.
+        each([&](const V& vector, index_t o, index_t r, index_t) NN_INLINE_LAMBDA {
+            T* const to = y + o * s.y_output + r * valid;
+            if ((Rows - r) * valid >= lanes) {
+                simd::store(vector, to);
+            } else {
+                simd::store_part(vector, to, valid);
+            }
+        });
+        return;
+    }
     alignas(64) T spill[static_cast<std::size_t>(sums * lanes)];
     T* const to = whole ? y : spill;
     const index_t to_output = whole ? s.y_output : Rows * Vectors * lanes;
@@ -103,13 +115,17 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, const Cells<T>&
             }
         } else {
             const index_t valid = std::min(columns, lanes);
+            if constexpr (Outputs > 1 && Rows > 1) {
+                stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, at(0), lanes, valid, to);
+                continue;
+            }
             if constexpr (Outputs == 1 && Rows == 1 && !Target::few_forms) {
                 for (; j + 8 * lanes <= columns; j += 8 * lanes) {
                     stencil_tile<Target, Channels, 1, 1, 8>(s, output, at(j), lanes, valid, to + j);
                 }
             }
             for (; j < columns; j += 2 * lanes) {
-                if constexpr (Outputs == 1 && Rows > 1) {
+                if constexpr (Outputs * Rows > 1 && Outputs != 4) {  // four sums take as long as eight
                     if (j + lanes >= columns) {
                         const index_t last = std::max<index_t>(columns - lanes, 0);
                         stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, at(last), lanes, valid, to + last);
@@ -120,6 +136,19 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, const Cells<T>&
                 const index_t gap = std::clamp<index_t>(columns - first - lanes, 0, lanes);
                 stencil_tile<Target, Channels, Outputs, Rows, 2>(s, output, at(first), gap, valid, to + first);
             }
+        }
+    }
+}
+
+/// The outputs from `output` on, so many together, as long as there are as many; moves `output` and `y` behind them.
+template <class Target, index_t Outputs, class T>
+NN_INLINE void stencil_outputs(const Stencil<T>& s, index_t& output, const Cells<T>& cells, index_t rows, index_t columns, T*& y) {
+    const bool narrow = columns <= Target::template lanes<T> && rows > 1;  // a row and the next are two vectors
+    for (; output + Outputs <= s.outputs; output += Outputs, y += Outputs * s.y_output) {
+        if (narrow) {
+            stencil_rows<Target, false, Outputs, 2>(s, output, cells, rows, columns, y);
+        } else {
+            stencil_rows<Target, false, Outputs, 1>(s, output, cells, rows, columns, y);
         }
     }
 }
