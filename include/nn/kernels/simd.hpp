@@ -194,18 +194,12 @@ NN_INLINE void store(const V& vector, T* to) {
 /// Copies `count` ≤ Most elements, Most a power of two, in two pieces that may overlap: memcpy of a size that is not known is a call.
 template <index_t Most, class T>
 NN_INLINE void copy_part(const T* from, T* to, index_t count) {
-    if constexpr (Most == 1) {
-        if (count > 0) {
-            *to = *from;
-        }
-    } else if (count >= Most / 2) {
-        constexpr std::size_t piece = static_cast<std::size_t>(Most / 2);
-        T last[piece];
-        std::memcpy(last, from + count - Most / 2, piece * sizeof(T));
-        std::memcpy(to, from, piece * sizeof(T));
-        std::memcpy(to + count - Most / 2, last, piece * sizeof(T));
-    } else {
-        copy_part<Most / 2>(from, to, count);
+    constexpr index_t piece = (Most + 1) / 2;
+    if (count >= piece) {
+        std::memcpy(to, from, static_cast<std::size_t>(piece) * sizeof(T));
+        std::memcpy(to + count - piece, from + count - piece, static_cast<std::size_t>(piece) * sizeof(T));
+    } else if constexpr (piece > 1) {
+        copy_part<piece>(from, to, count);
     }
 }
 
@@ -217,10 +211,9 @@ NN_INLINE void load_part(V& vector, const T* from, index_t count) {
 }
 template <class V, class T>
 NN_INLINE void store_part(const V& vector, T* to, index_t count) {
-    constexpr std::size_t lanes = sizeof(V) / sizeof(T);
-    T all[lanes];
+    T all[sizeof(V) / sizeof(T)];
     store(vector, all);
-    copy_part<static_cast<index_t>(lanes)>(all, to, count);
+    copy_part<static_cast<index_t>(sizeof(V) / sizeof(T))>(all, to, count);
 }
 
 /// Keeps the first `count` lanes; the others become those of `rest`.
