@@ -101,7 +101,9 @@ struct ConvChain {
                 const index_t before = along == 0 ? 0 : -padded(reader).first;
                 between[conv].image[along] = {before, before + reader.input};
             }
-            clear_beside(between[conv]);
+            if (memory[conv].strides[1] != 0) {  // else nothing is kept: a rehearsal
+                clear_beside(between[conv]);
+            }
         }
         for (index_t first = 0; first < rows(); first += at_once) {
             std::array<Range, Count> made;
