@@ -2,7 +2,9 @@
 
 #include <nn/kernels/stencil.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -11,6 +13,7 @@
 #include <nn/ops/conv.hpp>
 
 #include "support/catch.hpp"
+#include "support/executor.hpp"
 #include "support/kernels.hpp"
 #include "support/naive.hpp"
 #include "support/random.hpp"
@@ -144,6 +147,27 @@ void check(const Case<T, N>& given, Counts& counts) {
             CHECK(same_bits(by_stencil, by_product));
         }
         CHECK(first_outside(by_stencil, expected, sum_bound<T>(depth)) == size);
+
+        // The same by workers in another order, into a y with gaps behind each channel or row, which stay as they were.
+        const index_t inner = count_of(y_shape) / (y_shape[0] * y_shape[1]);
+        Extents apart = y_strides;
+        apart[1] = inner + 3;
+        apart[0] = y_shape[1] * apart[1];
+        std::vector<T> spread(static_cast<std::size_t>(y_shape[0] * apart[0]), T(-7));
+        const Batch<T, N + 1> with_gaps = Batch<T, N + 1>(spread.data(), y_shape, apart).channels_first(o.layout);
+        if (kernels::stencil_lanes(plan, first, with_gaps) != lanes) {  // a single channel, side by side no longer
+            continue;
+        }
+        Backwards executor;
+        Workspace workers(executor);
+        kernels::stencil(isa, plan, first, given.weight.data(), bias, with_gaps, workers);
+        std::vector<T> gathered;
+        for (std::size_t i = 0; i < spread.size(); i += static_cast<std::size_t>(inner + 3)) {
+            const auto from = spread.begin() + static_cast<std::ptrdiff_t>(i);
+            gathered.insert(gathered.end(), from, from + inner);
+            CHECK(std::all_of(from + inner, from + inner + 3, [](T element) { return element == T(-7); }));
+        }
+        CHECK(same_bits(by_stencil, gathered));
     }
 }
 

@@ -89,7 +89,7 @@ struct ConvChain {
     }
 
     /// Calls run(conv, plan, from, to), band by band and convolution by convolution: that convolution on some of its rows, by a plan of
-    /// their own. No element is made twice. `memory[i]` has `room` for so many rows.
+    /// their own. No element is made twice. `memory[i]` has `room` for so many rows; where its rows lie 0 apart, nothing is kept in it.
     template <class T, class Run>
     void for_each_band(index_t at_once, const View<const T, N + 1>& x, const std::array<View<T, N + 1>, Count - 1>& memory,
                        const View<T, N + 1>& y, const Run& run) const {
@@ -101,7 +101,7 @@ struct ConvChain {
                 const index_t before = along == 0 ? 0 : -padded(reader).first;
                 between[conv].image[along] = {before, before + reader.input};
             }
-            if (memory[conv].strides[1] != 0) {  // else nothing is kept: a rehearsal
+            if (memory[conv].strides[1] != 0) {
                 clear_beside(between[conv]);
             }
         }

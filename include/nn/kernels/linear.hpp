@@ -88,13 +88,15 @@ void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeigh
         product.a = step == 1 ? product.a : lines;
         product.a_rows.offsets = offsets.data();
         // As many outputs at a time for all rows as have their weights in a small L2 cache: 128 × 1024² takes 1800 µs on a Sapphire Rapids,
-        // not 2730 as where all come from its L3 cache for every eight rows.
+        // not 2730 as where all come from its L3 cache for every tile of rows.
         constexpr index_t budget = 256 * 1024 / static_cast<index_t>(sizeof(T));
         const index_t fit = std::max<index_t>(budget / std::max<index_t>(weight.depth, 1) / tile.columns, 1) * tile.columns;
         const index_t together = product.rows > tile.rows ? fit : product.columns;
-        for (index_t done = 0; done < product.columns; done += together) {
+        for (index_t done = 0, next = 0; done < product.columns; done = next) {
+            // The last ones take what fills half a panel along, for which `multiply` has a form.
+            next = product.columns - done <= together + tile.columns / 2 ? product.columns : done + together;
             Product<T> some = product;
-            some.columns = std::min(together, product.columns - done);
+            some.columns = next - done;
             some.b += done * weight.depth;
             some.c += done * all.column.stride;
             some.bias += all.start == Start::column_bias ? done : 0;

@@ -4,9 +4,7 @@
 // Vectors, and kernels compiled once per instruction set: the only place with compiler extensions, GCC's and clang's vector types and
 // target attributes. With NN_NO_SIMD, or where the compiler has none, kernels are plain loops; with NN_NO_DISPATCH they are compiled for
 // what the compiler's flags allow, and for nothing else.
-//
 //     simd::run<T>(isa, [&](auto target) NN_INLINE_LAMBDA { body<decltype(target)>(…); });
-//
 // compiles `body` for every instruction set that is wider than the flags' own, where there are vectors of T, and calls the one that `isa`
 // names. All that `body` calls and that is to be wide must be NN_INLINE too: a function of its own is compiled for the flags. Vectors pass
 // by reference, since passing them by value would be another calling convention with every -m flag (-Wpsabi).
@@ -191,7 +189,7 @@ NN_INLINE void store(const V& vector, T* to) {
     std::memcpy(to, static_cast<const void*>(&vector), sizeof(V));
 }
 
-/// Copies `count` ≤ Most elements, Most a power of two, in two pieces that may overlap: memcpy of a size that is not known is a call.
+/// Copies `count` ≤ Most elements, in two pieces that may overlap: memcpy of a size that is not known is a call.
 template <index_t Most, class T>
 NN_INLINE void copy_part(const T* from, T* to, index_t count) {
     constexpr index_t piece = (Most + 1) / 2;
@@ -211,9 +209,13 @@ NN_INLINE void load_part(V& vector, const T* from, index_t count) {
 }
 template <class V, class T>
 NN_INLINE void store_part(const V& vector, T* to, index_t count) {
+    constexpr auto lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
+    if (count == lanes) {
+        return store(vector, to);
+    }
     T all[sizeof(V) / sizeof(T)];
     store(vector, all);
-    copy_part<static_cast<index_t>(sizeof(V) / sizeof(T))>(all, to, count);
+    copy_part<lanes>(all, to, count);
 }
 
 /// Keeps the first `count` lanes; the others become those of `rest`.

@@ -156,7 +156,7 @@ void pack_channels(simd::Isa isa, index_t channels, index_t taps, const T* weigh
 
 /// y = w ⋆ x + bias with a weight (O, C/G · ΠK) as it is, where `stencil_lanes` says that it can; `by_channels` is what
 /// `pack_channels` made of it, or null. Scratch is two indices for each tap and, for each worker, 24 KiB, or what a few vectors of windows
-/// read, a pointer for each plane and a vector for each output; over channels the weight too, if it came unpacked.
+/// read, a pointer for each plane, a vector for each output and half a KiB; over channels the weight too, if it came unpacked.
 template <class T, std::size_t N>
 void stencil(simd::Isa isa, const ConvPlan<N>& plan, const Batch<const T, N + 1>& x, const T* weight, const T* bias,
              const Batch<T, N + 1>& y, Workspace& workspace, const Finish<T>& finish = {}, const T* by_channels = nullptr) {

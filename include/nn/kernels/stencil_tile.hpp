@@ -13,7 +13,7 @@
 namespace nn::inline NN_ABI::kernels::detail {
 
 /// `Outputs` outputs of `Rows` rows, of `Vectors` vectors of windows each, or of the two vectors of a cell's channels; the second of
-/// two begins `gap` elements after the first. Stores `valid` lanes of each vector, over channels of both.
+/// two begins `gap` elements after the first. Of each vector `valid` lanes are results, over channels of both.
 template <class Target, bool Channels, index_t Outputs, index_t Rows, index_t Vectors, class T>
 NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>& cells, index_t gap, index_t valid, T* y) {
     using V = typename simd::VectorOf<T, Target>::type;
@@ -98,7 +98,8 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>&
     }
 }
 
-/// `Rows` rows at a time of a block; the last ones again where they are not a multiple: the same bits.
+/// `Rows` rows at a time of a block, which has as many at least; the last ones again where they are not a multiple: the same bits. Several
+/// rows of several outputs are at most one vector wide.
 template <class Target, bool Channels, index_t Outputs, index_t Rows, class T>
 NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, const Cells<T>& cells, index_t rows, index_t columns, T* y) {
     constexpr index_t lanes = Target::template lanes<T>;
@@ -113,19 +114,17 @@ NN_INLINE void stencil_rows(const Stencil<T>& s, index_t output, const Cells<T>&
             for (; j < columns; ++j) {
                 stencil_tile<Target, Channels, 1, Rows, 2>(s, output, at(j), lanes, s.channels, to + j * s.y_column);
             }
+        } else if constexpr (Outputs > 1 && Rows > 1) {
+            stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, at(0), lanes, columns, to);
         } else {
             const index_t valid = std::min(columns, lanes);
-            if constexpr (Outputs > 1 && Rows > 1) {
-                stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, at(0), lanes, valid, to);
-                continue;
-            }
             if constexpr (Outputs == 1 && Rows == 1 && !Target::few_forms) {
                 for (; j + 8 * lanes <= columns; j += 8 * lanes) {
                     stencil_tile<Target, Channels, 1, 1, 8>(s, output, at(j), lanes, valid, to + j);
                 }
             }
             for (; j < columns; j += 2 * lanes) {
-                if constexpr (Outputs * Rows > 1 && Outputs != 4) {  // four sums take as long as eight
+                if constexpr (Rows > 1 || Outputs > 4) {  // four sums take as long as eight
                     if (j + lanes >= columns) {
                         const index_t last = std::max<index_t>(columns - lanes, 0);
                         stencil_tile<Target, Channels, Outputs, Rows, 1>(s, output, at(last), lanes, valid, to + last);

@@ -130,7 +130,7 @@ private:
     void rehearse(const View<const T, N + 1>& x, std::array<View<T, N + 1>, 2> between, const View<T, N + 1>& y,
                   Workspace& workspace) const {
         for (View<T, N + 1>& band : between) {
-            band.strides[1] = 0;  // so that there is nothing to move on
+            band.strides[1] = 0;  // so that there is nothing to clear or to move on
         }
         std::array<index_t, 3> rehearsed{};
         workspace.rehearse([&] {
