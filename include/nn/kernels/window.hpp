@@ -20,7 +20,6 @@ struct Range {
         const index_t begin = std::clamp(first, other.first, other.last);
         return {begin, std::clamp(last, begin, other.last)};
     }
-    bool contains(const Range& other) const { return first <= other.first && other.last <= last; }
 };
 
 /// Elements from one of `count` windows to the next, where cells lie `step` apart; of one window 0: with its stride they may be more than
