@@ -137,7 +137,7 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
 
     CHECK(error_of([&] { (void)nn::gru_from_keras(matrix(3, 6), matrix(2, 6), {}, vector(6)); }) ==
           "nn::gru_from_keras: one of bias and recurrent_bias came alone");
-    CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 7)); }) == "nn::lstm_from_blox: kernel (5, 7), expected columns for 4 gates");
+    CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 7)); }) == "nn::lstm_from_blox: kernel (5, 7), expected a multiple of 4 columns, a block for each gate");
     CHECK(error_of([&] { (void)nn::lstm_from_brainstate(matrix(1, 8)); }) ==
           "nn::lstm_from_brainstate: kernel (1, 8), expected (input_size + hidden_size, 4 * hidden_size)");
     CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 8), vector(9)); }) ==
@@ -147,7 +147,7 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
     CHECK(error_of([&] { (void)nn::gru_from_brainstate(matrix(1, 4), {}, matrix(5, 2), {}); }) ==
           "nn::gru_from_brainstate: gates (1, 4), expected (input_size + hidden_size, 2 * hidden_size)");
     CHECK(error_of([&] { (void)nn::gru_from_blox(matrix(5, 3), {}, matrix(5, 2), {}); }) ==
-          "nn::gru_from_blox: gates (5, 3), expected columns for 2 gates");
+          "nn::gru_from_blox: gates (5, 3), expected a multiple of 2 columns, a block for each gate");
     CHECK(error_of([&] { (void)nn::gru_from_blox(matrix(5, 4), vector(4), matrix(5, 2), {}); }) ==
           "nn::gru_from_blox: one of the gates' bias and the candidate's came alone");
     CHECK(error_of([&] { (void)nn::gru_from_blox(matrix(5, 4), vector(3), matrix(5, 2), vector(2)); }) ==
@@ -165,7 +165,7 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
         return Tensor<float, 3>(std::array<std::size_t, 3>{directions, rows, columns}, 0.0F);
     };
     CHECK(error_of([&] { (void)nn::lstm_from_onnx(cube(1, 7, 3), cube(1, 7, 2)); }) ==
-          "nn::lstm_from_onnx: W (1, 7, 3), expected rows for 4 gates");
+          "nn::lstm_from_onnx: W (1, 7, 3), expected a multiple of 4 rows, a block for each gate");
     CHECK(error_of([&] { (void)nn::gru_from_onnx(cube(2, 6, 3), cube(1, 6, 2)); }) ==
           "nn::gru_from_onnx: R (1, 6, 2), expected (2, 6, 2) = (directions, gates * hidden_size, hidden_size)");
     CHECK(error_of([&] { (void)nn::gru_from_onnx_linear_before_reset(cube(1, 6, 3), cube(1, 6, 2), matrix(1, 6)); }) ==

@@ -158,6 +158,6 @@ TEST_CASE("conv_bands: errors are those of the layers", "[conv_bands]") {
     Workspace workspace;
     const View<float, 4> y{small.data(), {1, 3, 25, 100}, {7500, 2500, 100, 1}};
     CHECK(error_of<shape_error>([&] { frozen.forward_into(fits, y, workspace); }) ==
-          "nn::Conv: y (1, 3, 25, 100) does not fit, expected the leading axes (1,) of x and then (3, 50, 50)  [x (1, 3, 50, "
+          "nn::Conv: y (1, 3, 25, 100), expected (1, 3, 50, 50)  [x (1, 3, 50, "
           "50)]");
 }

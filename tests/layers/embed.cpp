@@ -311,7 +311,7 @@ TEST_CASE("embed: what is wrong is said when it is called, and y is as it was") 
         return error_of<shape_error>([&] { layer.forward_into(indices, output, workspace); });
     };
     CHECK(said(embed, x, nn::contiguous(y.data(), Shape<2>{2, 3})) ==
-          "nn::Embed: y (2, 3) does not fit, expected the leading axes (3,) of x and then (2,)  [x (3,)]");
+          "nn::Embed: y (2, 3), expected (3, 2)  [x (3,)]");
     CHECK(said(embed, x, nn::View<float, 2>{y.data(), {3, 2}, {0, 1}}) ==
           "nn::Embed: y has stride 0 along axis 0, so that its elements share memory  [y (3, 2)]");
     Embed<float> spoilt = embed;
@@ -347,7 +347,7 @@ TEST_CASE("embed: what is wrong is said by attend, and y is as it was") {
           "nn::Embed::attend: x has 4 features, expected 2 = weight.shape[1]  [x (3, 4), weight (5, 2)]");
     const Tensor<float, 2> x({3, 2}, 1.0F);
     CHECK(said(x, nn::contiguous(y.data(), Shape<2>{5, 3})) ==
-          "nn::Embed::attend: y (5, 3) does not fit, expected the leading axes (3,) of x and then (5,)  [x (3, 2)]");
+          "nn::Embed::attend: y (5, 3), expected (3, 5)  [x (3, 2)]");
     CHECK(said(x, nn::View<float, 2>{y.data(), {3, 5}, {5, 0}}) ==
           "nn::Embed::attend: y has stride 0 along axis 1, so that its elements share memory  [y (3, 5)]");
     CHECK(said(nn::View<const float, 2>{y.data(), {3, 2}, {5, 1}}, y) ==

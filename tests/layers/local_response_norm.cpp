@@ -248,7 +248,7 @@ TEST_CASE("local_response_norm: what is wrong is said when it is called, and y i
     spoilt.options.size = -2;
     CHECK(said(spoilt, x, y) == "nn::LocalResponseNorm: size -2, expected at least 0");
     CHECK(said(norm, x, nn::contiguous(y.data(), Shape<3>{2, 3, 4})) ==
-          "nn::LocalResponseNorm: y (2, 3, 4) does not fit, expected the leading axes (2,) of x and then (4, 3)  [x (2, 4, 3)]");
+          "nn::LocalResponseNorm: y (2, 3, 4), expected (2, 4, 3)  [x (2, 4, 3)]");
     CHECK(said(norm, x, nn::View<float, 3>{y.data(), {2, 4, 3}, {12, 3, 0}}) ==
           "nn::LocalResponseNorm: y has stride 0 along axis 2, so that its elements share memory  [y (2, 4, 3)]");
     CHECK(said(norm, y, y) == "nn::LocalResponseNorm: y overlaps x; give it memory of its own  [y (2, 4, 3), x (2, 4, 3)]");

@@ -495,9 +495,9 @@ TEST_CASE("pool: what is wrong is said when it is called, and y is as it was") {
         return error_of<std::invalid_argument>([&] { layer.forward_into(input, output, workspace); });
     };
     CHECK(said(pool, x, nn::contiguous(y.data(), Shape<4>{2, 3, 3, 2})) ==
-          "nn::MaxPool: y (2, 3, 3, 2) does not fit, expected the leading axes (2,) of x and then (3, 2, 3)  [x (2, 3, 4, 6)]");
+          "nn::MaxPool: y (2, 3, 3, 2), expected (2, 3, 2, 3)  [x (2, 3, 4, 6)]");
     CHECK(said(pool, x, nn::contiguous(y.data(), Shape<4>{3, 2, 2, 3})) ==
-          "nn::MaxPool: y (3, 2, 2, 3) does not fit, expected the leading axes (2,) of x and then (3, 2, 3)  [x (2, 3, 4, 6)]");
+          "nn::MaxPool: y (3, 2, 2, 3), expected (2, 3, 2, 3)  [x (2, 3, 4, 6)]");
     CHECK(said(pool, x, nn::View<float, 4>{y.data(), {2, 3, 2, 3}, {18, 6, 0, 1}}) ==
           "nn::MaxPool: y has stride 0 along axis 2, so that its elements share memory  [y (2, 3, 2, 3)]");
     CHECK(said(pool, nn::View<const float, 4>{y.data(), {2, 3, 4, 6}, {0, 0, 6, 1}}, y) ==

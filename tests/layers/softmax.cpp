@@ -229,9 +229,9 @@ TEST_CASE("softmax: a y that does not fit or half overlaps is refused, and is as
     };
     const Tensor<float, 2> x({3, 4}, 1.0F);
     CHECK(said(softmax, x, nn::contiguous(y.data(), Shape<2>{4, 3})) ==
-          "nn::softmax: y (4, 3) does not fit, expected the leading axes (3,) of x and then (4,)  [x (3, 4)]");
+          "nn::softmax: y (4, 3), expected (3, 4)  [x (3, 4)]");
     CHECK(said(log_softmax, x, nn::contiguous(y.data(), Shape<2>{3, 3})) ==
-          "nn::log_softmax: y (3, 3) does not fit, expected the leading axes (3,) of x and then (4,)  [x (3, 4)]");
+          "nn::log_softmax: y (3, 3), expected (3, 4)  [x (3, 4)]");
     CHECK(said(softmax, x, nn::View<float, 2>{y.data(), {3, 4}, {0, 1}}) ==
           "nn::softmax: y has stride 0 along axis 0, so that its elements share memory  [y (3, 4)]");
     CHECK(said(softmax, nn::View<const float, 2>{y.data() + 1, {3, 4}, {0, 1}}, y) ==

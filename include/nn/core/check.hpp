@@ -5,6 +5,7 @@
 #include <cstdint>      // std::int64_t, std::uintptr_t
 #include <span>         // std::span
 #include <string_view>  // std::string_view
+#include <vector>       // std::vector
 
 #include <nn/core/error.hpp>
 #include <nn/core/view.hpp>
@@ -154,8 +155,11 @@ template <class T, std::size_t J, class U, std::size_t K>
 void check_output(std::string_view who, const Batch<T, J>& x, const Shape<K>& item, const Batch<U, K>& y) {
     check_extents(who, x.shape());
     const bool leading = std::equal(x.leading().begin(), x.leading().end(), y.leading().begin(), y.leading().end());
-    require(leading && y.item() == item, who, "y ", y.shape(), " does not fit, expected the leading axes ", x.leading(), " of x and then ",
-            item, "  [x ", x.shape(), "]");
+    if (!leading || y.item() != item) [[unlikely]] {
+        std::vector<index_t> expected(x.leading().begin(), x.leading().end());
+        expected.insert(expected.end(), item.begin(), item.end());
+        fail(who, {"y ", y.shape(), ", expected ", std::span<const index_t>(expected), "  [x ", x.shape(), "]"});
+    }
     for (std::size_t axis = 0; axis < y.shape().size(); ++axis) {
         require(y.shape()[axis] <= 1 || y.strides()[axis] != 0 || y.empty(), who, "y has stride 0 along axis ", axis,
                 ", so that its elements share memory  [y ", y.shape(), "]");

@@ -58,7 +58,7 @@ void stack_gates(const Tensor<T, 1>& from, const std::array<Gate, G>& gates, ind
 template <class T>
 index_t hidden_size_of(std::string_view who, std::string_view name, const Tensor<T, 2>& kernel, index_t gates) {
     const Shape<2> shape = extents_of(kernel);
-    require(shape[1] % gates == 0, who, name, " ", shape, ", expected columns for ", gates, " gates");
+    require(shape[1] % gates == 0, who, name, " ", shape, ", expected a multiple of ", gates, " columns, a block for each gate");
     return shape[1] / gates;
 }
 
@@ -154,7 +154,7 @@ auto from_onnx_direction(std::string_view who, const Tensor<T, 3>& w, const Tens
                          index_t direction, const std::array<Gate, G>& order, const F& f) {
     const auto [directions, rows, inputs] = extents_of(w);
     constexpr auto gates = static_cast<index_t>(G);
-    require(rows % gates == 0, who, "W ", extents_of(w), ", expected rows for ", gates, " gates");
+    require(rows % gates == 0, who, "W ", extents_of(w), ", expected a multiple of ", gates, " rows, a block for each gate");
     check_shape(who, "R", r, {directions, rows, rows / gates}, "(directions, gates * hidden_size, hidden_size)");
     if (b) {
         check_shape(who, "B", *b, {directions, 2 * rows}, "(directions, 2 * gates * hidden_size)");
