@@ -68,6 +68,12 @@ TEST_CASE("extremes: many items without elements take neither time nor memory") 
     CHECK(norm(images, state).size() == 0);
 }
 
+TEST_CASE("extremes: to join no cells in ever so many rows of none takes no time") {
+    const auto none = [](index_t rows) { return nn::Tensor<float, 3>::from_shape({1, static_cast<std::size_t>(rows), 0}); };
+    CHECK(identical(nn::GlobalMaxPool2d()(none(many)), nn::GlobalMaxPool2d()(none(0))));
+    CHECK(identical(nn::GlobalAvgPool2d()(none(many)), nn::GlobalAvgPool2d()(none(0))));
+}
+
 TEST_CASE("extremes: a state is as the options say, whether there are steps or not") {
     nn::CausalConv1d<float> conv({.in_channels = 3, .out_channels = 2, .kernel_size = 3}, nn::no_init);
     conv.bias = std::nullopt;
