@@ -137,7 +137,8 @@ TEST_CASE("conversions: recurrent arrays that do not belong together are refused
 
     CHECK(error_of([&] { (void)nn::gru_from_keras(matrix(3, 6), matrix(2, 6), {}, vector(6)); }) ==
           "nn::gru_from_keras: one of bias and recurrent_bias came alone");
-    CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 7)); }) == "nn::lstm_from_blox: kernel (5, 7), expected a multiple of 4 columns, a block for each gate");
+    CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 7)); }) ==
+          "nn::lstm_from_blox: kernel (5, 7), expected a multiple of 4 columns, a block for each gate");
     CHECK(error_of([&] { (void)nn::lstm_from_brainstate(matrix(1, 8)); }) ==
           "nn::lstm_from_brainstate: kernel (1, 8), expected (input_size + hidden_size, 4 * hidden_size)");
     CHECK(error_of([&] { (void)nn::lstm_from_blox(matrix(5, 8), vector(9)); }) ==

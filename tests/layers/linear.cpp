@@ -187,7 +187,7 @@ TEST_CASE("linear: a row's result depends on that row alone, to the bit") {
         nn::test::check_items(linear, random_tensor<float, 2>(random, {rows, 37}));
         nn::test::check_items(linear, random_tensor<float, 3>(random, {rows, 2, 37}));
     }
-    // Weights that are read in three parts.
+    // Weights that are read in several parts.
     nn::test::check_items(filled(random, Linear<float>({.in_features = 3000, .out_features = 75}, no_init)),
                           random_tensor<float, 2>(random, {20, 3000}));
     nn::test::check_items(filled(random, Linear<double>({.in_features = 5, .out_features = 3}, no_init)),

@@ -138,8 +138,8 @@ void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index
                         continue;
                     }
                     const index_t left = lines - i;
-                    if (s.row.mode == PaddingMode::zeros &&
-                        s.row.input_dilation == 1) {  // without a look at each, a fifth of the time here
+                    // Without a look at each row: depthwise 3 × 3 images of 7 × 7 spend a quarter of their time here.
+                    if (s.row.mode == PaddingMode::zeros && s.row.input_dilation == 1) {
                         together = std::min(left, divide_up(s.row.input - place, s.row.stride));
                     } else {
                         while (together < left && place_of(i + together) == place + together * s.row.stride) {
