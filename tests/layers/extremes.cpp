@@ -2,6 +2,7 @@
 // Numbers at the ends of an index_t and empty arrays of great extents, each of which tests/fuzz found to go wrong.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -72,6 +73,18 @@ TEST_CASE("extremes: to join no cells in ever so many rows of none takes no time
     const auto none = [](index_t rows) { return nn::Tensor<float, 3>::from_shape({1, static_cast<std::size_t>(rows), 0}); };
     CHECK(identical(nn::GlobalMaxPool2d()(none(many)), nn::GlobalMaxPool2d()(none(0))));
     CHECK(identical(nn::GlobalAvgPool2d()(none(many)), nn::GlobalAvgPool2d()(none(0))));
+
+    // Windows over all of one axis, and over the padding of the others.
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        std::array<index_t, 3> extents{};
+        std::array<index_t, 3> window{1, 1, 1};
+        extents[axis] = window[axis] = many;
+        const nn::PoolOptions<3> options{.window = window, .padding = {{0, 1}, {0, 1}, {0, 1}}};
+        const auto x = nn::Tensor<float, 4>::from_shape({1, static_cast<std::size_t>(extents[0]), static_cast<std::size_t>(extents[1]),
+                                                         static_cast<std::size_t>(extents[2])});
+        CHECK(identical(nn::MaxPool3d(options)(x), nn::Tensor<float, 4>({1, 1, 1, 1}, -std::numeric_limits<float>::infinity())));
+        CHECK(identical(nn::AvgPool3d(options)(x), nn::Tensor<float, 4>({1, 1, 1, 1}, 0)));
+    }
 }
 
 TEST_CASE("extremes: a state is as the options say, whether there are steps or not") {

@@ -161,15 +161,13 @@ void global_pool(simd::Isa isa, const View<const T, K>& x, const View<T, 1>& y) 
         T total = Op::template start<T>;
         T some[detail::pooled_block];
         index_t count = 0;
-        if (s.cells > 0) {  // else there may be ever so many rows of none
-            for_each(at(x, c), [&](T cell) {
-                some[count] = cell;
-                if (++count == detail::pooled_block) {
-                    detail::join_block<Op>(some, 1, count, total);
-                    count = 0;
-                }
-            });
-        }
+        for_each(at(x, c), [&](T cell) {
+            some[count] = cell;
+            if (++count == detail::pooled_block) {
+                detail::join_block<Op>(some, 1, count, total);
+                count = 0;
+            }
+        });
         detail::join_block<Op>(some, 1, count, total);
         y(c) = detail::finished<Op>(total, s.cells);
     }

@@ -332,12 +332,16 @@ index_t most_planes(const std::array<PoolAxis, N>& axes) {
 /// An answer is joined column by column of its window, each from its first row to its last. Scratch is, for each worker, 24 KiB, for
 /// means 48, and a few vectors; with more than two axes it is also a pointer for each plane under a window, and one worker does all.
 template <class Op, class T, std::size_t N>
-void pool(simd::Isa isa, const std::array<PoolAxis, N>& axes, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y,
-          Workspace& workspace) {
+void pool(simd::Isa isa, std::array<PoolAxis, N> axes, const Batch<const T, N + 1>& x, const Batch<T, N + 1>& y, Workspace& workspace) {
     constexpr index_t room = 24 * 1024 / static_cast<index_t>(sizeof(T));
     constexpr index_t vector = 64 / static_cast<index_t>(sizeof(T));
     if (y.empty()) {
         return;
+    }
+    if (x.empty()) {  // then there may be ever so many rows of none
+        for (PoolAxis& axis : axes) {
+            axis.window.input = 0;
+        }
     }
     const auto frame = workspace.frame();
     const Shape<N + 1>& x_strides = x.item_strides();

@@ -50,7 +50,7 @@ template <class T, std::size_t R, class F>
 void for_each(const View<T, R>& view, const F& f) {
     if constexpr (R == 0) {
         f(*view.data);
-    } else {
+    } else if (view.size() > 0) {  // else there may be ever so many rows of none
         for (index_t i = 0; i < view.shape[0]; ++i) {
             for_each(at(view, i), f);
         }
