@@ -3,7 +3,7 @@
 
 // What the windows of a convolution read, in panels or in lines for a product.
 
-#include <algorithm>  // std::clamp, std::min
+#include <algorithm>  // std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 
@@ -51,14 +51,13 @@ void pack_run(simd::Isa isa, const WindowAxis& axis, index_t window, index_t tap
         return;
     }
     if (axis.mode == PaddingMode::zeros && axis.input_dilation == 1) {
-        const index_t first = position >= 0 ? 0 : std::min(count, divide_up(-position, axis.stride));
-        const index_t last = position >= axis.input ? first : std::clamp(divide_up(axis.input - position, axis.stride), first, count);
-        clear_windows(out, 0, first, channels);
-        clear_windows(out, last, count, channels);
-        if (first < last) {
+        const Range cells = axis.cells_among(position, axis.stride, count);
+        clear_windows(out, 0, cells.first, channels);
+        clear_windows(out, cells.last, count, channels);
+        if (cells.size() > 0) {
             PackedWindows<T> inside = out;
-            inside.to += first * out.window_step;
-            pack_run(isa, axis, window + first, tap, last - first, channels, from, cell_stride, channel_stride, inside);
+            inside.to += cells.first * out.window_step;
+            pack_run(isa, axis, window + cells.first, tap, cells.size(), channels, from, cell_stride, channel_stride, inside);
         }
         return;
     }

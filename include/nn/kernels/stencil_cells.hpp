@@ -4,7 +4,7 @@
 // What a stencil reads: the cells of a block of windows, copied to scratch memory, padded and with one phase of the stride after the
 // other, so that what one tap of neighbouring windows reads lies side by side whatever the stride, the dilation and the padding.
 
-#include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
+#include <algorithm>  // std::fill, std::fill_n, std::max, std::min
 #include <numeric>    // std::gcd
 
 #include <nn/core/view.hpp>
@@ -91,116 +91,163 @@ struct alignas(64) Stencil {  // of each worker, on cache lines of its own
     const Bounds<T>* bounds;  ///< of y, or null
 };
 
+/// Rows of an image that are copied together.
+template <class T>
+struct RowRun {
+    index_t count;
+    const T* from;  ///< the first cell of the first row
+    index_t step;   ///< to the next row
+    T* to;          ///< a run of cells of each, `pitch` apart
+    index_t pitch;
+};
+
+/// What a run of cells of a row holds.
+struct ColumnRun {
+    index_t slot;
+    index_t count;
+    index_t position;  ///< of the first cell in the image
+    Range inside;      ///< those that the image has; those beside them are of its padding
+    index_t set;       ///< how many are set: what a vector reads beyond narrow rows is dropped, but shall be a number
+
+    template <class T>
+    static ColumnRun of(const Stencil<T>& s, index_t column, index_t columns, index_t slot) {
+        ColumnRun run{slot, columns + s.columns.reach(slot), s.column.position(column, slot), {}, 0};
+        if (s.column.input_dilation == 1) {
+            run.inside = s.column.cells_among(run.position, s.column.stride, run.count);
+        }
+        run.set = s.cell > 1 ? run.count : std::min(run.count + s.lanes - std::min(columns, s.lanes), s.columns.length);
+        return run;
+    }
+};
+
+/// With stride 2 two runs are the cells of even and odd places: those that both have are read once. Of the image's, or none.
+template <class T>
+Range pairs_of(const Stencil<T>& s, index_t column, index_t columns) {
+    if (s.column.stride != 2 || s.column.dilation != 1 || s.columns.slots() != 2 || s.x_column != 1 || s.cell > 1) {
+        return {};
+    }
+    const Range even = ColumnRun::of(s, column, columns, 0).inside;
+    const Range odd = ColumnRun::of(s, column, columns, 1).inside;
+    const Range both{std::max(even.first, odd.first), std::min(even.last, odd.last)};
+    return both.size() >= s.lanes ? both : Range{};
+}
+
+/// Of `left` rows of a slot those from `row` on, whose cells lie in row `place` of the image, that are copied together.
+template <class T>
+index_t rows_together(const Stencil<T>& s, index_t row, index_t slot, index_t left, index_t place) {
+    // Without a look at each row: depthwise 3 × 3 images of 7 × 7 spend a quarter of their time here.
+    if (s.row.mode == PaddingMode::zeros && s.row.input_dilation == 1) {
+        return std::min(left, divide_up(s.row.input - place, s.row.stride));
+    }
+    index_t together = 1;
+    while (together < left && s.row.cell(s.row.position(row + together, slot)) == place + together * s.row.stride) {
+        ++together;
+    }
+    return together;
+}
+
+/// The cells beside those of the image.
+template <class T>
+void pad_run(const Stencil<T>& s, const ColumnRun& run, const RowRun<T>& rows) {
+    const bool zeros = s.column.mode == PaddingMode::zeros && s.column.input_dilation == 1;
+    const auto border = [&](index_t begin, index_t end) {
+        for (index_t j = begin; j < end; ++j) {
+            const index_t further = saturating_multiply(j, s.column.stride);
+            const index_t at = zeros ? -1 : s.column.cell(saturating_add(run.position, further));
+            const index_t there = at >= 0 ? s.channels : 0;
+            for (index_t line = 0; line < rows.count; ++line) {
+                T* const out = rows.to + line * rows.pitch + j * s.cell;
+                for (index_t c = 0; c < there; ++c) {
+                    out[c] = rows.from[line * rows.step + at * s.x_column + c];
+                }
+                std::fill(out + there, out + s.cell, T(0));
+            }
+        }
+    };
+    border(0, run.inside.first);
+    border(run.inside.last, run.count);
+    for (index_t line = 0; line < rows.count && run.count < run.set; ++line) {
+        std::fill_n(rows.to + line * rows.pitch + run.count * s.cell, (run.set - run.count) * s.cell, T(0));
+    }
+}
+
+/// Those of the image, with lanes over channels: row by row or column by column, whichever are longer.
+template <class T>
+void copy_channels(simd::Isa isa, const Stencil<T>& s, const ColumnRun& run, const RowRun<T>& rows) {
+    const index_t count = run.inside.size();
+    if (count == 0) {
+        return;
+    }
+    const index_t step = step_between(count, s.column.stride, s.x_column);
+    const T* const in = rows.from + (run.position + run.inside.first * s.column.stride) * s.x_column;
+    T* const out = rows.to + run.inside.first * s.cell;
+    for (index_t line = 0; line < rows.count && s.channels < s.cell; ++line) {
+        std::fill_n(out + line * rows.pitch, count * s.cell, T(0));
+    }
+    if (count >= rows.count) {
+        for (index_t line = 0; line < rows.count; ++line) {
+            copy_lines(isa, Lines<T>{count, s.channels, in + line * rows.step, step, 1, out + line * rows.pitch, s.cell});
+        }
+    } else {
+        for (index_t j = 0; j < count; ++j) {
+            copy_lines(isa, Lines<T>{rows.count, s.channels, in + j * step, rows.step, 1, out + j * s.cell, rows.pitch});
+        }
+    }
+}
+
+/// Those of the image, with lanes along the row.
+template <class T>
+void copy_columns(simd::Isa isa, const Stencil<T>& s, const ColumnRun& run, const RowRun<T>& rows, const Range& pairs) {
+    const auto copy = [&](index_t begin, index_t end) {
+        if (begin < end) {
+            copy_lines(isa, Lines<T>{rows.count, end - begin, rows.from + (run.position + begin * s.column.stride) * s.x_column, rows.step,
+                                     step_between(end - begin, s.column.stride, s.x_column), rows.to + begin, rows.pitch});
+        }
+    };
+    if (pairs.size() == 0) {
+        return copy(run.inside.first, run.inside.last);
+    }
+    copy(run.inside.first, pairs.first);
+    if (run.slot == 0) {
+        copy_pairs(
+            isa,
+            Lines<T>{rows.count, pairs.size(), rows.from + run.position + 2 * pairs.first, rows.step, 1, rows.to + pairs.first, rows.pitch},
+            s.columns.length);
+    }
+    copy(pairs.last, run.inside.last);
+}
+
 /// Copies the cells that `rows` · `columns` windows from (`row`, `column`) on read.
 template <class T>
 void gather(simd::Isa isa, const Stencil<T>& s, index_t row, index_t rows, index_t column, index_t columns) {
-    const index_t cell = s.cell;
-    const bool over_channels = cell > 1;
-    const index_t pitch = s.columns.size() * cell;
-    // The cells of a run that are of the image; those beside them are of its padding.
-    const auto inside = [&](index_t slot) {
-        Range range;
-        if (s.column.input_dilation == 1) {
-            const index_t count = columns + s.columns.reach(slot);
-            const index_t position = s.column.position(column, slot);
-            range.first = position >= 0 ? 0 : std::min(count, divide_up(-position, s.column.stride));
-            range.last = position >= s.column.input ? range.first
-                                                    : std::clamp(divide_up(s.column.input - position, s.column.stride), range.first, count);
-        }
-        return range;
-    };
-    // With stride 2 two runs are the cells of even and odd places: those that both have are read once.
-    Range both;
-    if (!over_channels && s.columns.slots() == 2 && s.column.stride == 2 && s.column.dilation == 1 && s.x_column == 1) {
-        both = {std::max(inside(0).first, inside(1).first), std::min(inside(0).last, inside(1).last)};
-    }
-    const bool pairs = both.last - both.first >= s.lanes;
+    const index_t pitch = s.columns.size() * s.cell;
+    const Range pairs = pairs_of(s, column, columns);
     for (index_t slot = 0; slot < s.columns.slots(); ++slot) {
-        const index_t count = columns + s.columns.reach(slot);
-        const index_t position = s.column.position(column, slot);
-        const auto [first, last] = inside(slot);
-        const bool zeros = s.column.mode == PaddingMode::zeros && s.column.input_dilation == 1;
-        // What a vector reads beyond narrow rows is dropped, but shall be a number.
-        const index_t beyond = over_channels ? count : std::min(count + s.lanes - std::min(columns, s.lanes), s.columns.length);
+        const ColumnRun run = ColumnRun::of(s, column, columns, slot);
         for (index_t plane = 0; plane < s.planes; ++plane) {
             for (index_t row_slot = 0; row_slot < s.rows.slots(); ++row_slot) {
-                T* to = s.cells + ((plane * s.rows.slots() + row_slot) * s.rows.length) * pitch + slot * s.columns.length * cell;
+                T* to = s.cells + ((plane * s.rows.slots() + row_slot) * s.rows.length) * pitch + slot * s.columns.length * s.cell;
                 const index_t lines = rows + s.rows.reach(row_slot);
                 index_t together = 1;
                 for (index_t i = 0; i < lines; i += together, to += together * pitch) {
-                    const auto place_of = [&](index_t line) { return s.row.cell(s.row.position(row + line, row_slot)); };
-                    const index_t place = place_of(i);
-                    together = 1;
+                    const index_t place = s.row.cell(s.row.position(row + i, row_slot));
                     if (place < 0 || s.plane[plane] == nullptr) {
+                        together = 1;
                         if (!s.cleared) {
-                            std::fill_n(to, beyond * cell, T(0));
+                            std::fill_n(to, run.set * s.cell, T(0));
                         }
                         continue;
                     }
-                    const index_t left = lines - i;
-                    // Without a look at each row: depthwise 3 × 3 images of 7 × 7 spend a quarter of their time here.
-                    if (s.row.mode == PaddingMode::zeros && s.row.input_dilation == 1) {
-                        together = std::min(left, divide_up(s.row.input - place, s.row.stride));
-                    } else {
-                        while (together < left && place_of(i + together) == place + together * s.row.stride) {
-                            ++together;
-                        }
-                    }
-                    const T* const from = s.plane[plane] + place * s.x_row;
-                    const index_t from_line = step_between(together, s.row.stride, s.x_row);
-                    const auto border = [&](index_t begin, index_t end) {
-                        for (index_t j = begin; j < end; ++j) {
-                            const index_t further = saturating_multiply(j, s.column.stride);
-                            const index_t at = zeros ? -1 : s.column.cell(saturating_add(position, further));
-                            const index_t there = at >= 0 ? s.channels : 0;
-                            for (index_t line = 0; line < together; ++line) {
-                                T* const out = to + line * pitch + j * cell;
-                                for (index_t c = 0; c < there; ++c) {
-                                    out[c] = from[line * from_line + at * s.x_column + c];
-                                }
-                                std::fill(out + there, out + cell, T(0));
-                            }
-                        }
-                    };
+                    together = rows_together(s, row + i, row_slot, lines - i, place);
+                    const RowRun<T> some{together, s.plane[plane] + place * s.x_row, step_between(together, s.row.stride, s.x_row), to,
+                                         pitch};
                     if (!s.cleared) {
-                        border(0, first);
-                        border(last, count);
-                        for (index_t line = 0; line < together && count < beyond; ++line) {
-                            std::fill_n(to + line * pitch + count * cell, (beyond - count) * cell, T(0));
-                        }
+                        pad_run(s, run, some);
                     }
-                    const auto copy = [&](index_t begin, index_t end) {
-                        if (begin < end) {
-                            copy_lines(isa, Lines<T>{together, end - begin, from + (position + begin * s.column.stride) * s.x_column,
-                                                     from_line, step_between(end - begin, s.column.stride, s.x_column), to + begin, pitch});
-                        }
-                    };
-                    if (over_channels) {
-                        // Line by line or column by column, whichever are longer.
-                        const index_t inside_count = last - first;
-                        const bool by_lines = inside_count >= together;
-                        const index_t x_step = step_between(inside_count, s.column.stride, s.x_column);
-                        const T* const in = from + (inside_count > 0 ? (position + first * s.column.stride) * s.x_column : 0);
-                        T* const out = to + first * cell;
-                        for (index_t line = 0; line < together && s.channels < cell; ++line) {
-                            std::fill_n(out + line * pitch, inside_count * cell, T(0));
-                        }
-                        for (index_t k = 0; k < (by_lines ? together : inside_count) && inside_count > 0; ++k) {
-                            copy_lines(isa, by_lines
-                                                ? Lines<T>{inside_count, s.channels, in + k * from_line, x_step, 1, out + k * pitch, cell}
-                                                : Lines<T>{together, s.channels, in + k * x_step, from_line, 1, out + k * cell, pitch});
-                        }
-                    } else if (pairs) {
-                        copy(first, both.first);
-                        if (slot == 0) {
-                            copy_pairs(isa,
-                                       Lines<T>{together, both.last - both.first, from + position + 2 * both.first, from_line, 1,
-                                                to + both.first, pitch},
-                                       s.columns.length);
-                        }
-                        copy(both.last, last);
+                    if (s.cell > 1) {
+                        copy_channels(isa, s, run, some);
                     } else {
-                        copy(first, last);
+                        copy_columns(isa, s, run, some, pairs);
                     }
                 }
             }

@@ -4,7 +4,7 @@
 // Some rows of an image with as many of its channels as a vector has lanes side by side: strip[row][pixel][lane]. Kernels whose lanes are
 // channels read and write this, and know neither layout nor padding.
 
-#include <algorithm>  // std::clamp, std::fill_n, std::max, std::min
+#include <algorithm>  // std::fill_n, std::max, std::min
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 #include <utility>    // std::make_index_sequence
@@ -78,15 +78,14 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
         if (cell >= 0 && in.channels == lanes && (step == 1 || squares)) {
             using V = typename TileVector<T, Target>::type;
             const index_t position = in.first[1];
-            const index_t low = std::clamp<index_t>(position >= 0 ? 0 : divide_up(-position, d), 0, in.count);
-            const index_t high = std::clamp<index_t>(position >= axis.input ? 0 : divide_up(axis.input - position, d), low, in.count);
-            one_by_one(0, low);
-            for (index_t p = low; p < high && step == 1; ++p) {
+            const Range inside = axis.cells_among(position, d, in.count);
+            one_by_one(0, inside.first);
+            for (index_t p = inside.first; p < inside.last && step == 1; ++p) {
                 V pixel;
                 simd::load(pixel, from + (position + p * d) * pitch);
                 simd::store(pixel, to + p * lanes);
             }
-            for (index_t p = low; p < high && step != 1; p += lanes) {
+            for (index_t p = inside.first; p < inside.last && step != 1; p += lanes) {
                 // The last square begins earlier, so that nothing behind the channel is read.
                 const index_t early = std::max<index_t>(position + p + lanes - readable, 0);
                 V line[static_cast<std::size_t>(lanes)];
@@ -95,7 +94,7 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
                     simd::load(line[c], from + c * step + position + p - early);
                 }
                 simd::transpose<lanes, lanes / 2>(line);
-                const index_t last = std::min(lanes, high - p + early);
+                const index_t last = std::min(lanes, inside.last - p + early);
                 NN_UNROLL
                 for (index_t u = 0; u < lanes; ++u) {
                     if (u >= early && u < last) {
@@ -103,7 +102,7 @@ NN_INLINE void load_row(const StripInput<T>& in, index_t cell, T* to) {
                     }
                 }
             }
-            one_by_one(high, in.count);
+            one_by_one(inside.last, in.count);
             return;
         }
     }

@@ -61,6 +61,11 @@ struct WindowAxis {
         return folded < input ? folded : period - folded;
     }
 
+    /// Of `count` positions from `position` on, `step` apart, those that are cells; of an axis without zeros between cells.
+    Range cells_among(index_t position, index_t step, index_t count) const {
+        const index_t first = position >= 0 ? 0 : std::min(count, divide_up(-position, step));
+        return {first, position >= input ? first : std::clamp(divide_up(input - position, step), first, count)};
+    }
     /// Whether windows first … first + count − 1 read cells of the input alone at `tap`, `stride` apart.
     bool inside(index_t first, index_t count, index_t tap) const {
         return input_dilation == 1 && position(first, tap) >= 0 && position(first + count - 1, tap) < input;
