@@ -105,7 +105,8 @@ private:
                            .b = scratch.elements,
                            .c = to + (side_by_side ? offsets[0] : 0),
                            .row = {output_stride},
-                           .column = {1, side_by_side ? nullptr : offsets}};
+                           .column = {1, side_by_side ? nullptr : offsets},
+                           .a_rows = {weight.row_step()}};
         if (bias != nullptr) {
             product.start = Start::row_bias;
             product.bias = bias + first_output;

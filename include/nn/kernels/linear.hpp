@@ -22,6 +22,12 @@ struct PackedWeight {
     index_t depth;    ///< C
 
     index_t size() const { return packed_size(outputs, depth, tile_of<T>(isa).columns); }
+    /// Outputs of which the weights fit into a small L2 cache: whole panels.
+    index_t outputs_at_once() const {
+        constexpr index_t budget = 256 * 1024 / static_cast<index_t>(sizeof(T));
+        const index_t width = tile_of<T>(isa).columns;
+        return std::max<index_t>(budget / std::max<index_t>(depth, 1) / width, 1) * width;
+    }
     /// Rows that `multiply_rows` takes at a time, and what it needs of memory if the elements of a row lie `step` apart.
     static constexpr index_t rows_at_once = 96;
     index_t scratch(index_t step) const { return step == 1 ? 0 : rows_at_once * depth; }
@@ -32,12 +38,6 @@ template <class T>
 PackedWeight<T> pack_weight(simd::Isa isa, const View<const T, 2>& weight, T* out) {
     pack(isa, tile_of<T>(isa).columns, weight, out);
     return {isa, out, weight.shape[0], weight.shape[1]};
-}
-/// Packs a weight for this machine into scratch memory.
-template <class T>
-PackedWeight<T> pack_weight(const View<const T, 2>& weight, const Workspace::Frame& frame) {
-    const simd::Isa isa = simd::machine();
-    return pack_weight(isa, weight, frame.template take<T>(PackedWeight<T>{isa, nullptr, weight.shape[0], weight.shape[1]}.size()));
 }
 
 /// C[i, o] = start + Σ_c row(i)[c] · weight[o, c] for all rows and outputs, and then `finish` if any. The elements of a row lie `step`
@@ -87,11 +87,9 @@ void multiply_rows(index_t rows, index_t step, const Row& row, const PackedWeigh
         }
         product.a = step == 1 ? product.a : lines;
         product.a_rows.offsets = offsets.data();
-        // As many outputs at a time for all rows as have their weights in a small L2 cache: 128 × 1024² takes 1800 µs on a Sapphire Rapids,
-        // not 2730 as where all come from its L3 cache for every tile of rows.
-        constexpr index_t budget = 256 * 1024 / static_cast<index_t>(sizeof(T));
-        const index_t fit = std::max<index_t>(budget / std::max<index_t>(weight.depth, 1) / tile.columns, 1) * tile.columns;
-        const index_t together = product.rows > tile.rows ? fit : product.columns;
+        // So many outputs at a time for all rows: 128 × 1024² takes 1800 µs on a Sapphire Rapids, not 2730 as where all weights come from
+        // its L3 cache for every tile of rows.
+        const index_t together = product.rows > tile.rows ? weight.outputs_at_once() : product.columns;
         for (index_t done = 0, next = 0; done < product.columns; done = next) {
             // The last ones take what fills half a panel along, for which `multiply` has a form.
             next = product.columns - done <= together + tile.columns / 2 ? product.columns : done + together;

@@ -50,9 +50,10 @@ inline bool few_products(index_t channels, index_t outputs, index_t taps) {
 }
 
 /// The way that takes less time: a product of what room the tiles take, of which 7 × 7 windows fill 49 of 56 columns but 49 of 54 rows, of
-/// copying, and of writing apart or turned round. Measured on Zen 3.
+/// copying, and of writing apart or turned round; and of packing the weight, unless it is kept packed: with outputs as rows it can be read
+/// where it is. Measured on Zen 3, packing on a Sapphire Rapids too.
 template <class T>
-constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last) {
+constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last, bool kept) {
     const Tile tile = tile_of<T>(isa);
     const auto room = [](index_t count, index_t width) {  // in doubles: windows may have saturated
         return static_cast<double>(divide_up(count, width)) * static_cast<double>(width);
@@ -61,12 +62,14 @@ constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const D
     const double deep = static_cast<double>(depth.deepest());
     const double packing = 5 / static_cast<double>(outputs);
     const double copying = depth.taps == 1 && last.x ? 0 : packing / static_cast<double>(depth.taps);
-    const double by_windows = 1.03 * (1 + (last.y ? 0 : 7) / deep + copying) * room(windows, tile.rows) * across(outputs);
+    const double packing_weight = kept ? 0 : 20 / static_cast<double>(windows);
+    const double by_windows = 1.03 * (1 + (last.y ? 0 : 7) / deep + copying + packing_weight) * room(windows, tile.rows) * across(outputs);
     const double by_outputs = (1 + (last.y ? 36 : 0) / deep + packing) * room(outputs, tile.rows) * across(windows);
     return by_windows < by_outputs ? Rows::windows : Rows::outputs;
 }
 
-/// The weight of a convolution in panels, for one instruction set: group by group, block by block of the depth.
+/// The weight of a convolution in panels, for one instruction set: group by group, block by block of the depth; or, where outputs are rows,
+/// as it is, row-major.
 template <class T>
 struct PackedConv {
     simd::Isa isa;
@@ -75,6 +78,7 @@ struct PackedConv {
     index_t outputs;  ///< of a group
     DepthBlocks depth;
     const T* panels;
+    bool in_place = false;  ///< these are the rows of the weight itself
 
     /// Outputs and windows of a panel.
     index_t output_width() const { return rows == Rows::outputs ? tile_of<T>(isa).rows : tile_of<T>(isa).columns; }
@@ -86,12 +90,17 @@ struct PackedConv {
         packed.depth.taps = taps;
         return packed;
     }
+    /// C/G · ΠK
+    index_t whole_depth() const { return saturating_multiply(depth.channels, depth.taps); }
     /// Elements of all panels.
-    index_t size() const {
-        return saturating_multiply(groups, packed_size(outputs, saturating_multiply(depth.channels, depth.taps), output_width()));
-    }
+    index_t size() const { return saturating_multiply(groups, packed_size(outputs, whole_depth(), in_place ? 1 : output_width())); }
+    /// Elements from an output to the next, or 0 where they are packed.
+    index_t row_step() const { return in_place ? whole_depth() : 0; }
     /// The panels of a group from an output and a channel on, at which a panel and a block begin.
     const T* panel(index_t group, index_t output, index_t channel) const {
+        if (in_place) {
+            return panels + (group * outputs + output) * row_step() + channel * depth.taps;
+        }
         const index_t padded = divide_up(outputs, output_width()) * output_width();
         const index_t channels = std::min(depth.at_once(), depth.channels - channel);
         return panels + (padded * (group * depth.channels + channel) + output * channels) * depth.taps;

@@ -80,7 +80,7 @@ struct WindowGather {
         : plan(plan_), x(x_), weight(weight_), x_last(x.item_strides()[0] == 1) {
         const index_t items = x.count();
         const index_t all = items * plan.windows();
-        const index_t depth = saturating_multiply(weight.depth.channels, weight.depth.taps);
+        const index_t depth = weight.whole_depth();
         if (weight.rows == Rows::outputs) {
             how = Gather::panels;
             // A block of columns lies within one image; or it runs through several small ones.

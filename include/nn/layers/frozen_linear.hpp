@@ -46,7 +46,8 @@ private:
             who_, [this](const Batch<const T, 1>& x) { return ops::linear_item(who_, x, shape_); },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
                 const T* const bias = bias_.empty() ? nullptr : bias_.data();
-                ops::run_linear(who_, x, packed(), bias, kernels::finish_with<T>(function_), y, workspace);
+                ops::check_linear_output(who_, x, shape_, y);
+                ops::run_linear(x, packed(), bias, kernels::finish_with<T>(function_), y, 0, workspace);
             });
     }
 

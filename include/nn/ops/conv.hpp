@@ -255,11 +255,16 @@ struct CallWeight {
     }
 
     const T* dense() const { return matrix; }  ///< row by row
-    /// In scratch memory.
+    /// In scratch memory, or where it is.
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {
-            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last);
-            packed = kernels::pack_classes(packing, classes, matrix, frame.template take<T>(packing.size()));
+            packed = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, false);
+            if (packed->rows == kernels::Rows::outputs) {
+                packed->in_place = true;
+                packed->panels = matrix;
+            } else {
+                packed = kernels::pack_classes(*packed, classes, matrix, frame.template take<T>(packed->size()));
+            }
         }
         return *packed;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>    // std::min
 #include <optional>     // std::optional
 #include <string_view>  // std::string_view
 
@@ -28,17 +29,22 @@ void check_linear_parameters(std::string_view who, const View<const T, 2>& weigh
             ",) = weight.shape[:1]  [weight ", weight.shape, "]");
 }
 
-/// The product of rows with a packed weight, of views that are still to be checked.
+/// Refuses a y that is not of the product's shape, or not apart from x.
 template <class T>
-void run_linear(std::string_view who, const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weight, const T* bias,
-                const kernels::Finish<T>& finish, const Batch<T, 1>& y, Workspace& workspace) {
-    check_output(who, x, linear_item(who, x, {weight.outputs, weight.depth}), y);
+void check_linear_output(std::string_view who, const Batch<const T, 1>& x, const Shape<2>& weight, const Batch<T, 1>& y) {
+    check_output(who, x, linear_item(who, x, weight), y);
     check_apart(who, "y", y, "x", x);
+}
+
+/// The outputs of rows from `first` on that a packed weight makes, of views that were checked.
+template <class T>
+void run_linear(const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weight, const T* bias, const kernels::Finish<T>& finish,
+                const Batch<T, 1>& y, index_t first, Workspace& workspace) {
     if (y.empty()) {
         return;
     }
     const auto frame = workspace.frame();
-    kernels::Product<T> product{.c = y.data(), .column = {y.item_strides()[0]}};
+    kernels::Product<T> product{.c = y.data() + first * y.item_strides()[0], .column = {y.item_strides()[0]}};
     if (y.uniform()) {
         product.row.stride = y.stacked().strides[0];
     } else {
@@ -50,7 +56,7 @@ void run_linear(std::string_view who, const Batch<const T, 1>& x, const kernels:
     }
     if (bias != nullptr) {
         product.start = kernels::Start::column_bias;
-        product.bias = bias;
+        product.bias = bias + first;
     }
     kernels::multiply_rows(
         x.count(), x.item_strides()[0], [&](index_t i) { return x[i].data; }, weight,
@@ -58,16 +64,25 @@ void run_linear(std::string_view who, const Batch<const T, 1>& x, const kernels:
         workspace.executor());
 }
 
-/// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O).
+/// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O). The weight is packed as it goes, into scratch of 256 KiB a
+/// worker.
 template <class T>
 void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
             Workspace& workspace, std::string_view who = "nn::ops::linear") {
     check_linear_parameters(who, weight, bias);
+    check_linear_output(who, x, weight.shape, y);
     const auto frame = workspace.frame();
-    run_linear(who, x, kernels::pack_weight(weight, frame), kernels::dense_vector(bias, frame), {}, y, workspace);
+    const T* const start = kernels::dense_vector(bias, frame);
+    kernels::PackedWeight<T> packed{simd::machine(), nullptr, weight.shape[0], weight.shape[1]};
+    packed.outputs = std::min(saturating_multiply(workspace.executor().workers(), packed.outputs_at_once()), packed.outputs);
+    T* const panels = frame.template take<T>(packed.size());
+    for (index_t first = 0; first < weight.shape[0]; first += packed.outputs) {
+        const View<const T, 2> some = slice(weight, first, std::min(packed.outputs, weight.shape[0] - first));
+        run_linear(x, kernels::pack_weight(packed.isa, some, panels), start, {}, y, first, workspace);
+    }
 }
 
-NN_KERNEL(void run_linear(std::string_view, const Batch<const float, 1>&, const kernels::PackedWeight<float>&, const float*,
-                          const kernels::Finish<float>&, const Batch<float, 1>&, Workspace&));
+NN_KERNEL(void run_linear(const Batch<const float, 1>&, const kernels::PackedWeight<float>&, const float*, const kernels::Finish<float>&,
+                          const Batch<float, 1>&, index_t, Workspace&));
 
 }  // namespace nn::inline NN_ABI::ops
