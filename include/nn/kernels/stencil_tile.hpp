@@ -67,8 +67,7 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>&
         each([&](V& vector, index_t, index_t, index_t) NN_INLINE_LAMBDA { bounds.apply(vector); });
     }
     // Straight to y, or what is not whole vectors by way of `spill`.
-    constexpr index_t most = Channels ? 2 * lanes : lanes;
-    const bool whole = valid == most;
+    const bool whole = valid == (Channels ? 2 * lanes : lanes);
     if (!whole && !Channels && Vectors == 1 && Rows > 1 && s.y_row == valid) {
         // Dense rows narrower than a vector: what one stores beyond its own the next ones store once more, but for the last of them.
         each([&](const V& vector, index_t o, index_t r, index_t) NN_INLINE_LAMBDA {
@@ -92,7 +91,9 @@ NN_INLINE void stencil_tile(const Stencil<T>& s, index_t output, const Cells<T>&
         const T* const from = spill + i * Vectors * lanes;
         T* const line = y + i / Rows * s.y_output + i % Rows * s.y_row;
         for (index_t v = 0; v < (Channels ? 1 : Vectors); ++v) {
-            simd::copy_part<most>(from + v * lanes, line + at(v), valid);
+            for (index_t j = 0; j < valid; ++j) {  // with simd::copy_part whole tiles take 2 % longer
+                line[at(v) + j] = from[v * lanes + j];
+            }
         }
     }
 }
