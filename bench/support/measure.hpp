@@ -4,9 +4,10 @@
 // How every benchmark goes: it answers once, some elements of the answer are checked against a plain sum in double, then it is timed.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
-#include <ctime>
+#include <functional>
 #include <random>
 
 #include <benchmark/benchmark.h>
@@ -56,15 +57,37 @@ double at(const X& x, const Shape<R>& index) {
 /// What bounds a call: multiply-adds, or bytes at a bandwidth.
 struct Bound {
     const char* unit;
-    double work;  ///< of a call
-    double peak;  ///< work per second
+    double work;                   ///< of a call
+    std::function<double()> peak;  ///< work per second, measured anew: clocks go up and down
 };
-inline Bound flop(double work) { return {"FLOP/s", work, multiply_add_peak()}; }
-inline Bound copied(double bytes) { return {"bytes/s", bytes, copy_bandwidth(static_cast<std::size_t>(bytes))}; }
-inline Bound read(double bytes) { return {"bytes/s", bytes, read_bandwidth(static_cast<std::size_t>(bytes))}; }
+inline Bound flop(double work) { return {"FLOP/s", work, multiply_add_rate}; }
+inline Bound copied(double bytes) {
+    return {"bytes/s", bytes, [=] { return copy_rate(static_cast<std::size_t>(bytes)); }};
+}
+inline Bound read(double bytes) {
+    return {"bytes/s", bytes, [=] { return read_rate(static_cast<std::size_t>(bytes)); }};
+}
 template <class X, class Y>
 Bound copied(const X& x, const Y& y) {
     return copied(static_cast<double>((x.size() + y.size()) * sizeof(float)));
+}
+
+/// The share of its bound that a call reaches: both are timed by turns, for a millisecond or more; the median.
+template <class Call>
+double share_of(const Bound& bound, const Call& call) {
+    const double once = seconds_of(call);
+    const int calls = 1 + static_cast<int>(1e-3 / once);
+    std::array<double, 15> shares;
+    for (double& share : shares) {
+        const double seconds = seconds_of([&] {
+            for (int i = 0; i < calls; ++i) {
+                call();
+            }
+        });
+        share = calls * bound.work / seconds / bound.peak();
+    }
+    std::nth_element(shares.begin(), shares.begin() + shares.size() / 2, shares.end());
+    return shares[shares.size() / 2];
 }
 
 /// Times y = layer(x), reported as work/s and its share of the bound. `expected(index)` is an element of y, made another way.
@@ -72,20 +95,21 @@ template <std::size_t R, class Layer, class X, class F, class B>
 void measure(benchmark::State& state, const Layer& layer, const X& x, const F& expected, const B& bound) {
     Workspace workspace;
     Tensor<float, R> y;
-    layer.forward_into(x, y, workspace);
+    const auto call = [&] {
+        layer.forward_into(x, y, workspace);
+        benchmark::DoNotOptimize(y.data());
+    };
+    call();
     if (!agrees(y, expected)) {
         state.SkipWithError("the answer is wrong");
         return;
     }
-    const Bound chased = bound(y);
-    const std::clock_t start = std::clock();
     for (auto _ : state) {
-        layer.forward_into(x, y, workspace);
-        benchmark::DoNotOptimize(y.data());
+        call();
     }
-    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    const Bound chased = bound(y);
     state.counters[chased.unit] = benchmark::Counter(chased.work, benchmark::Counter::kIsIterationInvariantRate);
-    state.counters["of peak"] = static_cast<double>(state.iterations()) * chased.work / seconds / chased.peak;
+    state.counters["of peak"] = share_of(chased, call);
 }
 
 }  // namespace nn::bench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// What one core of this machine can do, measured: the bounds that benchmarks are held against.
+// What one core of this machine does at the moment: the bounds that benchmarks are held against.
 
 #include <algorithm>
 #include <chrono>
@@ -15,17 +15,13 @@
 
 namespace nn::bench {
 
-/// Seconds of the fastest of some calls.
+/// Seconds of a call.
 template <class F>
-double fastest(const F& f, int calls = 20) {
+double seconds_of(const F& f) {
     using Clock = std::chrono::steady_clock;
-    double best = 1e9;
-    for (int i = 0; i < calls; ++i) {
-        const auto start = Clock::now();
-        f();
-        best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-    }
-    return best;
+    const auto start = Clock::now();
+    f();
+    return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 /// Independent chains of multiply-adds on registers. Returns the flop.
@@ -33,7 +29,7 @@ template <class Target>
 NN_INLINE double multiply_adds(float* sink) {
     using V = typename simd::VectorOf<float, Target>::type;
     constexpr int chains = 10;  // more than latency · ports, fewer than registers
-    constexpr int steps = 100'000;
+    constexpr int steps = 300'000;
     V sums[chains] = {};
     V factor = V{} + 0.999F;
     for (int step = 0; step < steps; ++step) {
@@ -49,24 +45,21 @@ NN_INLINE double multiply_adds(float* sink) {
 }
 
 /// FLOP/s of multiply-adds of floats, on the widest vectors that nn's kernels use here.
-inline double multiply_add_peak() {
-    static const double peak = [] {
-        float sink = 0;
-        double flop = 0;
-        const double seconds = fastest(
-            [&] { simd::run<float>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA { flop = multiply_adds<decltype(target)>(&sink); }); });
-        benchmark::DoNotOptimize(sink);
-        return flop / seconds;
-    }();
-    return peak;
+inline double multiply_add_rate() {
+    float sink = 0;
+    double flop = 0;
+    const double seconds = seconds_of(
+        [&] { simd::run<float>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA { flop = multiply_adds<decltype(target)>(&sink); }); });
+    benchmark::DoNotOptimize(sink);
+    return flop / seconds;
 }
 
 /// Bytes/s read and written by copying within so many bytes, half of them to the other half.
-inline double copy_bandwidth(std::size_t bytes) {
+inline double copy_rate(std::size_t bytes) {
     std::vector<char> memory(std::max<std::size_t>(bytes, 2), 1);
     const std::size_t half = memory.size() / 2;
     const std::size_t repeats = 1 + (std::size_t{1} << 24) / memory.size();
-    const double seconds = fastest([&] {
+    const double seconds = seconds_of([&] {
         for (std::size_t i = 0; i < repeats; ++i) {
             std::memcpy(memory.data() + half, memory.data(), half);
             benchmark::ClobberMemory();
@@ -76,12 +69,12 @@ inline double copy_bandwidth(std::size_t bytes) {
 }
 
 /// Bytes/s read from so many bytes, again and again.
-inline double read_bandwidth(std::size_t bytes) {
+inline double read_rate(std::size_t bytes) {
     constexpr std::size_t step = 1024;
     const std::vector<float> memory((bytes / step + 1) * step / sizeof(float), 1.0F);
     const std::size_t repeats = 1 + (std::size_t{1} << 24) / bytes;
     float sink = 0;
-    const double seconds = fastest([&] {
+    const double seconds = seconds_of([&] {
         for (std::size_t i = 0; i < repeats; ++i) {
             simd::run<float>(simd::machine(), [&](auto target) NN_INLINE_LAMBDA {
                 using V = typename simd::VectorOf<float, decltype(target)>::type;
