@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <vector>
@@ -24,24 +25,28 @@ double seconds_of(const F& f) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Independent chains of multiply-adds on registers. Returns the flop.
+/// Independent chains of multiply-adds on registers, each of other numbers: equal ones the compiler makes once. Returns the flop.
 template <class Target>
 NN_INLINE double multiply_adds(float* sink) {
     using V = typename simd::VectorOf<float, Target>::type;
-    constexpr int chains = 10;  // more than latency · ports, fewer than registers
-    constexpr int steps = 300'000;
-    V sums[chains] = {};
-    V factor = V{} + 0.999F;
-    for (int step = 0; step < steps; ++step) {
-        NN_UNROLL
-        for (int chain = 0; chain < chains; ++chain) {
-            sums[chain] = sums[chain] * factor + factor;
-        }
+    constexpr index_t lanes = Target::template lanes<float>;
+    constexpr index_t chains = 10;  // more than latency · ports, fewer than registers
+    constexpr index_t steps = 300'000;
+    float numbers[(chains + 1) * lanes];
+    for (index_t i = 0; i < (chains + 1) * lanes; ++i) {
+        numbers[i] = std::sin(static_cast<float>(i + 1));
+    }
+    V factor;
+    simd::load(factor, numbers);
+    V sums[chains];
+    simd::unrolled<chains>([&](auto chain) NN_INLINE_LAMBDA { simd::load(sums[chain], numbers + (chain + 1) * lanes); });
+    for (index_t step = 0; step < steps; ++step) {
+        simd::unrolled<chains>([&](auto chain) NN_INLINE_LAMBDA { sums[chain] = sums[chain] * factor + factor; });
     }
     for (V& sum : sums) {
         *sink += sum[0];
     }
-    return 2.0 * chains * steps * static_cast<double>(Target::template lanes<float>);
+    return 2.0 * static_cast<double>(chains * steps * lanes);
 }
 
 /// FLOP/s of multiply-adds of floats, on the widest vectors that nn's kernels use here.

@@ -245,23 +245,32 @@ NN_INLINE void pool_by_channels(const PoolPlane<T>& s) {
                 const index_t last = std::min(range.last, end);
                 const T by = Op::divides ? divisor(counted, s.column.counted(o)) : T(1);
                 T* const y = s.y + row * s.y_row + o * s.y_column;
-                const auto join = [&]<class V, index_t>(index_t i) NN_INLINE_LAMBDA {
-                    V joined = V{} + Op::template start<T>;
-                    if (!fresh) {
-                        simd::load(joined, y + i);
-                    }
+                const auto join = [&]<class V, index_t Count>(index_t i) NN_INLINE_LAMBDA {
+                    constexpr index_t lanes = static_cast<index_t>(sizeof(V) / sizeof(T));
+                    V joined[Count];
+                    simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                        joined[v] = V{} + Op::template start<T>;
+                        if (!fresh) {
+                            simd::load(joined[v], y + i + v * lanes);
+                        }
+                    });
                     for (index_t cell = std::max(range.first, begin); cell < last; ++cell) {
-                        V value;
-                        simd::load(value, s.cells + (cell - begin) * s.run + i);
-                        Op::join(joined, value);
+                        const T* const from = s.cells + (cell - begin) * s.run + i;
+                        simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                            V value;
+                            simd::load(value, from + v * lanes);
+                            Op::join(joined[v], value);
+                        });
                     }
-                    if (Op::divides && done) {
-                        joined /= V{} + by;
-                    }
-                    simd::store(joined, y + i);
+                    simd::unrolled<Count>([&](auto v) NN_INLINE_LAMBDA {
+                        if (Op::divides && done) {
+                            joined[v] /= V{} + by;
+                        }
+                        simd::store(joined[v], y + i + v * lanes);
+                    });
                 };
                 if (fresh) {
-                    over_row<Target, T>(s.run, join);
+                    over_row<Target, T, 4>(s.run, join);
                 } else {  // one by one: an element goes on from what it is
                     for (index_t i = 0; i < s.run; ++i) {
                         join.template operator()<T, 1>(i);
