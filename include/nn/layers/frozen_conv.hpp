@@ -177,7 +177,8 @@ FrozenConvCore<T, N, Options>::FrozenConvCore(std::string_view who, const Option
     tile_ = tile_for(freeze);
     const kernels::ChannelsLast last = channels_last(freeze);
     output_last_ = last.y && options.layout == Layout::channels_first;
-    packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last, true);
+    constexpr bool kept = true;
+    packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last, kept);
     if constexpr (may_be_winograd) {
         if (tile_) {
             winograd_.resize(

@@ -45,9 +45,11 @@ private:
         return detail::operation<T, 1, 1>(
             who_, [this](const Batch<const T, 1>& x) { return ops::linear_item(who_, x, shape_); },
             [this](const Batch<const T, 1>& x, const Batch<T, 1>& y, Workspace& workspace) {
-                const T* const bias = bias_.empty() ? nullptr : bias_.data();
                 ops::check_linear_output(who_, x, shape_, y);
-                ops::run_linear(x, packed(), bias, kernels::finish_with<T>(function_), y, 0, workspace);
+                if (!y.empty()) {
+                    const T* const bias = bias_.empty() ? nullptr : bias_.data();
+                    ops::run_linear(x, packed(), bias, kernels::finish_with<T>(function_), y, 0, workspace);
+                }
             });
     }
 

@@ -258,7 +258,8 @@ struct CallWeight {
     /// In scratch memory, or where it is.
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {
-            packed = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, false);
+            constexpr bool kept = false;
+            packed = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, kept);
             if (packed->rows == kernels::Rows::outputs) {
                 packed->in_place = true;
                 packed->panels = matrix;

@@ -36,13 +36,10 @@ void check_linear_output(std::string_view who, const Batch<const T, 1>& x, const
     check_apart(who, "y", y, "x", x);
 }
 
-/// The outputs of rows from `first` on that a packed weight makes, of views that were checked.
+/// The outputs of rows from `first` on that a packed weight makes, of views that were checked, in a y with elements.
 template <class T>
 void run_linear(const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weight, const T* bias, const kernels::Finish<T>& finish,
                 const Batch<T, 1>& y, index_t first, Workspace& workspace) {
-    if (y.empty()) {
-        return;
-    }
     const auto frame = workspace.frame();
     kernels::Product<T> product{.c = y.data() + first * y.item_strides()[0], .column = {y.item_strides()[0]}};
     if (y.uniform()) {
@@ -65,12 +62,15 @@ void run_linear(const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weig
 }
 
 /// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O). The weight is packed as it goes, into scratch of 256 KiB a
-/// worker.
+/// worker, or of a panel of it.
 template <class T>
 void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
             Workspace& workspace, std::string_view who = "nn::ops::linear") {
     check_linear_parameters(who, weight, bias);
     check_linear_output(who, x, weight.shape, y);
+    if (y.empty()) {
+        return;
+    }
     const auto frame = workspace.frame();
     const T* const start = kernels::dense_vector(bias, frame);
     kernels::PackedWeight<T> packed{simd::machine(), nullptr, weight.shape[0], weight.shape[1]};
