@@ -148,22 +148,25 @@ void check(Random& random) {
                 for_each_index(shape, [&](const Extents& index) { in.at(index) = static_cast<T>(x.at(index)); });
                 const Batch<const T, N + 1> image(in.memory.data(), in.shape, in.strides);
                 const kernels::ConvPlan<N> plan = ops::conv_plan("test", o, image);
-                for (const kernels::Rows rows : {kernels::Rows::outputs, kernels::Rows::windows}) {
+                for (const auto& [rows, in_place] : {std::pair(kernels::Rows::outputs, false), std::pair(kernels::Rows::outputs, true),
+                                                     std::pair(kernels::Rows::windows, false)}) {
                     Ordered<T> out(plain.y.shape, to);
                     Workspace workspace;
                     const auto frame = workspace.frame();
                     const kernels::PackedConv<T> packing{
                         isa, rows, o.groups, o.out_channels / o.groups, {o.in_channels / o.groups, plan.taps()}, nullptr};
                     const View<const T, 2> matrix = contiguous(weight.data(), Shape<2>{o.out_channels, depth});
-                    kernels::conv(plan, image, kernels::pack_conv(packing, matrix, frame.template take<T>(packing.size())),
+                    kernels::conv(plan, image,
+                                  in_place ? kernels::conv_in_place(packing, weight.data())
+                                           : kernels::pack_conv(packing, matrix, frame.template take<T>(packing.size())),
                                   o.use_bias ? bias.data() : nullptr, Batch<T, N + 1>(out.memory.data(), out.shape, out.strides), workspace,
                                   finish);
                     std::vector<T> values = out.values();
                     for (T& value : values) {
                         value /= function == 2 ? T(2) : T(1);
                     }
-                    CAPTURE(static_cast<int>(isa), static_cast<int>(from), static_cast<int>(to), static_cast<int>(rows), function, shape,
-                            plain.y.shape, o.groups, o.kernel_size.values(), o.stride.values(), o.dilation.values(),
+                    CAPTURE(static_cast<int>(isa), static_cast<int>(from), static_cast<int>(to), static_cast<int>(rows), in_place, function,
+                            shape, plain.y.shape, o.groups, o.kernel_size.values(), o.stride.values(), o.dilation.values(),
                             static_cast<int>(o.padding_mode));
                     CHECK(first_outside(values, expected, sum_bound<T>(depth)) == values.size());
                     CHECK(same_bits(in_order.value_or(values), values));

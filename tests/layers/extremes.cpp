@@ -80,8 +80,8 @@ TEST_CASE("extremes: to join no cells in ever so many rows of none takes no time
         std::array<index_t, 3> window{1, 1, 1};
         extents[axis] = window[axis] = many;
         const nn::PoolOptions<3> options{.window = window, .padding = {{0, 1}, {0, 1}, {0, 1}}};
-        const auto x = nn::Tensor<float, 4>::from_shape({1, static_cast<std::size_t>(extents[0]), static_cast<std::size_t>(extents[1]),
-                                                         static_cast<std::size_t>(extents[2])});
+        const auto x = nn::Tensor<float, 4>::from_shape(
+            {1, static_cast<std::size_t>(extents[0]), static_cast<std::size_t>(extents[1]), static_cast<std::size_t>(extents[2])});
         CHECK(identical(nn::MaxPool3d(options)(x), nn::Tensor<float, 4>({1, 1, 1, 1}, -std::numeric_limits<float>::infinity())));
         CHECK(identical(nn::AvgPool3d(options)(x), nn::Tensor<float, 4>({1, 1, 1, 1}, 0)));
     }

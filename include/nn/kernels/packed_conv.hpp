@@ -124,5 +124,12 @@ PackedConv<T> pack_conv(PackedConv<T> packed, const View<const T, 2>& weight, T*
     }
     return packed;
 }
+/// Of a row-major weight whose outputs are rows: it is read where it is.
+template <class T>
+PackedConv<T> conv_in_place(PackedConv<T> packed, const T* weight) {
+    packed.panels = weight;
+    packed.in_place = true;
+    return packed;
+}
 
 }  // namespace nn::inline NN_ABI::kernels

@@ -259,13 +259,10 @@ struct CallWeight {
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {
             constexpr bool kept = false;
-            packed = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, kept);
-            if (packed->rows == kernels::Rows::outputs) {
-                packed->in_place = true;
-                packed->panels = matrix;
-            } else {
-                packed = kernels::pack_classes(*packed, classes, matrix, frame.template take<T>(packed->size()));
-            }
+            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, kept);
+            packed = packing.rows == kernels::Rows::outputs
+                         ? kernels::conv_in_place(packing, matrix)
+                         : kernels::pack_classes(packing, classes, matrix, frame.template take<T>(packing.size()));
         }
         return *packed;
     }
