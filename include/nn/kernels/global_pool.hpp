@@ -6,7 +6,7 @@
 
 #include <nn/core/view.hpp>
 #include <nn/kernels/instance.hpp>
-#include <nn/kernels/pool.hpp>
+#include <nn/kernels/pool_kinds.hpp>
 #include <nn/kernels/reduce.hpp>
 #include <nn/kernels/row.hpp>
 #include <nn/kernels/simd.hpp>

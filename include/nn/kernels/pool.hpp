@@ -8,49 +8,16 @@
 #include <array>      // std::array
 #include <cstddef>    // std::size_t
 #include <cstdint>    // std::int64_t
-#include <limits>     // std::numeric_limits
 
 #include <nn/core/view.hpp>
 #include <nn/core/workspace.hpp>
-#include <nn/kernels/bounds.hpp>
 #include <nn/kernels/instance.hpp>
+#include <nn/kernels/pool_kinds.hpp>
 #include <nn/kernels/row.hpp>
 #include <nn/kernels/simd.hpp>
 #include <nn/kernels/window.hpp>
 
 namespace nn::inline NN_ABI::kernels {
-
-/// What a pool does with the cells under a window: joins b to a, vectors of them or single ones, and returns a. A NaN under the window is
-/// the answer, as in JAX and PyTorch.
-struct Maximum {
-    template <class T>
-    static constexpr T start = -std::numeric_limits<T>::infinity();
-    template <class V>
-    NN_INLINE static V& join(V& a, const V& b) {
-        keep_larger(a, b);
-        return a;
-    }
-    static constexpr bool divides = false;
-};
-struct Minimum {
-    template <class T>
-    static constexpr T start = std::numeric_limits<T>::infinity();
-    template <class V>
-    NN_INLINE static V& join(V& a, const V& b) {
-        keep_smaller(a, b);
-        return a;
-    }
-    static constexpr bool divides = false;
-};
-struct Mean {
-    template <class T>
-    static constexpr T start = T(0);
-    template <class V>
-    NN_INLINE static V& join(V& a, const V& b) {
-        return a += b;
-    }
-    static constexpr bool divides = true;  ///< by the number of cells
-};
 
 /// One axis of a pool: the cells under each window, in rising order of the windows, and how many of them a mean counts.
 struct PoolAxis {
