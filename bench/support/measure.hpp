@@ -72,13 +72,14 @@ Bound copied(const X& x, const Y& y) {
     return copied(static_cast<double>((x.size() + y.size()) * sizeof(float)));
 }
 
-/// The share of its bound that a call reaches: both are timed by turns, for a millisecond or more; the median.
+/// The share of its bound that a call reaches: both are timed by turns, the call for a millisecond or more and warm; the median.
 template <class Call>
 double share_of(const Bound& bound, const Call& call) {
     const double once = seconds_of(call);
-    const int calls = 1 + static_cast<int>(1e-3 / once);
+    const int calls = 1 + static_cast<int>(1e-3 / std::max(once, 1e-9));
     std::array<double, 15> shares;
     for (double& share : shares) {
+        call();
         const double seconds = seconds_of([&] {
             for (int i = 0; i < calls; ++i) {
                 call();

@@ -161,6 +161,8 @@ TEST_CASE("threads: any number of them gives the same bits") {
         const auto linear = filled(random, nn::Linear<float>({.in_features = 40, .out_features = 100}, no_init));
         check_threads(linear, noise<float, 2>({900, 40}));
         check_threads(linear, noise<float, 1>({40}));
+        const auto in_parts = filled(random, nn::Linear<float>({.in_features = 900, .out_features = 500}, no_init));
+        check_threads(in_parts, noise<float, 2>({5, 900}));
         check_threads(nn::freeze(nn::Sequential(linear, nn::silu)), noise<float, 2>({7, 40}));
     }
     SECTION("a frozen network") {

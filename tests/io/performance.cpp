@@ -80,7 +80,7 @@ TEST_CASE("performance: the README shows what bench/compare recorded, and nothin
                 says("unfrozen, MobileNetV2 " + number("%.1f", unfrozen(row)) + " times");
             }
         } else if (row["name"] == "linear_1x1024x1024" && run.tells_unfrozen) {
-            says("at batch 1 takes " + number("%.0f", unfrozen(row)) + " times");
+            says("at batch 1\ntakes " + number("%.0f", unfrozen(row)) + " times");
         }
     }
     says(table + "\n| geometric mean |  |  |  |  |  |  |  |  | " + ratio(record["geometric_mean"]) + " |\n\n");

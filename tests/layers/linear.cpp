@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <nn/compose/freeze.hpp>
 #include <nn/layers/linear.hpp>
 
 #include "support/catch.hpp"
@@ -206,6 +207,33 @@ TEST_CASE("linear: an output's result depends on its row of the weight alone, to
     }
 }
 
+TEST_CASE("linear: a weight that is packed in parts gives the bits of one that is packed at once") {
+    std::mt19937 rng(3);
+    const Linear<float> linear({.in_features = 900, .out_features = 500}, rng);  // 1.8 MB
+    const auto x = nn::test::noise<float, 2>({5, 900});
+    const auto expected = nn::freeze(linear)(x);
+
+    nn::Workspace workspace;
+    Tensor<float, 2> y;
+    linear.forward_into(x, y, workspace);
+    CHECK(identical(y, expected));
+    CHECK(workspace.capacity() <= 3 * 300 * 1024);  // one that has grown holds up to three times what was taken at once
+
+    std::vector<float> apart(5 * 1200, 7.0F);
+    linear.forward_into(x, nn::View<float, 2>{apart.data(), {5, 500}, {1200, 2}}, workspace);
+    std::vector<float> kept(5 * 1200, 7.0F);
+    for (std::size_t row = 0; row < 5; ++row) {
+        for (std::size_t o = 0; o < 500; ++o) {
+            kept[row * 1200 + o * 2] = expected(row, o);
+        }
+    }
+    CHECK(apart == kept);
+
+    const Tensor<float, 2> turned = xt::transpose(x);
+    linear.forward_into(nn::View<const float, 2>{turned.data(), {5, 900}, {1, 5}}, y, workspace);
+    CHECK(identical(y, expected));
+}
+
 TEST_CASE("linear: is linear") {
     Random random(35);
     const LinearOptions options{.in_features = 17, .out_features = 20, .use_bias = false};
@@ -283,8 +311,7 @@ TEST_CASE("linear: what is wrong is said when it is called, and y is as it was")
               (void)linear.output_shape(Shape<2>{4, 5});
           }) == "nn::Linear: x has 5 features, expected 3 = weight.shape[1]  [x (4, 5), weight (2, 3)]");
     CHECK(error_of<shape_error>([&] { linear(xt::xarray<float>(1.0F)); }) == "nn::Linear: x has 0 axes, expected at least 1  [x ()]");
-    CHECK(said(linear, x, nn::contiguous(y.data(), Shape<2>{2, 4})) ==
-          "nn::Linear: y (2, 4), expected (4, 2)  [x (4, 3)]");
+    CHECK(said(linear, x, nn::contiguous(y.data(), Shape<2>{2, 4})) == "nn::Linear: y (2, 4), expected (4, 2)  [x (4, 3)]");
     CHECK(said(linear, x, nn::View<float, 2>{y.data(), {4, 2}, {0, 1}}) ==
           "nn::Linear: y has stride 0 along axis 0, so that its elements share memory  [y (4, 2)]");
     CHECK(said(linear, nn::View<const float, 2>{y.data(), {4, 3}, {0, 1}}, y) ==

@@ -34,6 +34,9 @@ struct DepthBlocks {
 /// Which way a convolution lies in the tiles of its product.
 enum class Rows : unsigned char { outputs, windows };
 
+/// For how many calls a weight is packed.
+enum class Calls : unsigned char { one, many };
+
 /// Of which arrays of a convolution the channels lie side by side.
 struct ChannelsLast {
     bool x = false;
@@ -50,10 +53,10 @@ inline bool few_products(index_t channels, index_t outputs, index_t taps) {
 }
 
 /// The way that takes less time: a product of what room the tiles take, of which 7 × 7 windows fill 49 of 56 columns but 49 of 54 rows, of
-/// copying, and of writing apart or turned round; and of packing the weight, unless it is kept packed: with outputs as rows it can be read
-/// where it is. Measured on Zen 3, packing on a Sapphire Rapids too.
+/// copying, and of writing apart or turned round; and of packing the weight for one call: with outputs as rows it can be read where it is.
+/// Measured on Zen 3, packing on a Sapphire Rapids too.
 template <class T>
-constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last, bool kept) {
+constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const DepthBlocks& depth, const ChannelsLast& last, Calls calls) {
     const Tile tile = tile_of<T>(isa);
     const auto room = [](index_t count, index_t width) {  // in doubles: windows may have saturated
         return static_cast<double>(divide_up(count, width)) * static_cast<double>(width);
@@ -62,7 +65,7 @@ constexpr Rows rows_for(simd::Isa isa, index_t outputs, index_t windows, const D
     const double deep = static_cast<double>(depth.deepest());
     const double packing = 5 / static_cast<double>(outputs);
     const double copying = depth.taps == 1 && last.x ? 0 : packing / static_cast<double>(depth.taps);
-    const double packing_weight = kept ? 0 : 20 / static_cast<double>(windows);
+    const double packing_weight = calls == Calls::many ? 0 : 20 / static_cast<double>(windows);
     const double by_windows = 1.03 * (1 + (last.y ? 0 : 7) / deep + copying + packing_weight) * room(windows, tile.rows) * across(outputs);
     const double by_outputs = (1 + (last.y ? 36 : 0) / deep + packing) * room(outputs, tile.rows) * across(windows);
     return by_windows < by_outputs ? Rows::windows : Rows::outputs;

@@ -136,12 +136,12 @@ const T* sort_taps(const TapClasses<N>& classes, const View<const T, N + 2>& wei
     return sorted;
 }
 
-/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows; `kept` for many calls, or for one alone.
+/// How a weight (O, C/G · ΠK) is packed, without panels yet, for so many windows; for one call or many.
 template <class T, std::size_t N>
 PackedConv<T> class_packing(simd::Isa isa, const TapClasses<N>& classes, index_t outputs, index_t channels, index_t groups, index_t windows,
-                            const ChannelsLast& last, bool kept) {
+                            const ChannelsLast& last, Calls calls) {
     const DepthBlocks depth{channels, classes.taps()};
-    const Rows rows = classes.one() ? rows_for<T>(isa, outputs / groups, windows, depth, last, kept) : Rows::outputs;
+    const Rows rows = classes.one() ? rows_for<T>(isa, outputs / groups, windows, depth, last, calls) : Rows::outputs;
     return {isa, rows, groups, outputs / groups, depth, nullptr};
 }
 

@@ -42,7 +42,7 @@ class FrozenCausalConv1d;
 /// at a time too. `groups` equal to the channels is depthwise.
 ///
 /// Errors  shape_error, std::invalid_argument; output and state are untouched.
-/// Cost    2·B·T·O·K·C/G flop; scratch for the packed weight, about 128 KiB and 2·C·d·(K − 1) elements.
+/// Cost    2·B·T·O·K·C/G flop; scratch for the packed weight, where it has to be, about 128 KiB and 2·C·d·(K − 1) elements.
 /// Source  noxton.CausalConv1d, where its numbers are those of its documentation.
 template <std::floating_point T>
 struct CausalConv1d : detail::Carrying<CausalConv1d<T>, CausalConv1dState<T>, T, 2> {

@@ -27,7 +27,7 @@ namespace nn::inline NN_ABI {
 /// items of x and y are (L₁ … L_N, C) and (M₁ … M_N, O). Sums in the element type: the bias, then (c, k) in order.
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch for the packed weight and about 256 KiB, whatever the image.
+/// Cost    2·B·O·ΠM·ΠK·C/G flop; scratch for the packed weight, where it has to be, and about 256 KiB, whatever the image.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 15; the numbers of equinox.nn.Conv and torch.nn.ConvNd.
 template <std::floating_point T, std::size_t N>
 struct Conv : detail::Stateless<Conv<T, N>, T, N + 1> {

@@ -36,7 +36,7 @@ namespace nn::inline NN_ABI {
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
 /// Cost    2·B·O·ΠL·ΠK·C/G flop, for the zeros between cells are left out (w · ∞ at a zero is no NaN); scratch for the weight as it is
-///         and packed, and about 256 KiB, or the results of 64 windows. With a `padding_mode` the time grows
+///         and packed, unless one of these serves, and about 256 KiB, or the results of 64 windows. With a `padding_mode` the time grows
 ///         with Π(M + p₀ + p₁) too.
 /// Source  Dumoulin & Visin 2016, arXiv:1603.07285, relationship 14; the numbers of equinox.nn.ConvTranspose; of blox.ConvTranspose with
 ///         lax padding, of brainstate's with `flip_kernel` too; of torch.nn.ConvTranspose through `nn::from_torch_transposed`.

@@ -22,7 +22,7 @@ namespace nn::inline NN_ABI {
 ///     weight (V, D)    embed: x (…) of integers, y (…, D)    attend: x (…, D), y (…, V)
 ///
 /// Errors  std::out_of_range for an index outside 0 … V − 1, unless `out_of_range` says otherwise; shape_error; the output is untouched.
-/// Cost    one row copied per index; attend 2·B·V·D flop and scratch V·D elements.
+/// Cost    one row copied per index; attend 2·B·V·D flop and scratch as nn::Linear.
 /// Source  equinox.nn.Embedding, torch.nn.Embedding, blox.Embed (with `attend`).
 template <std::floating_point T>
 struct Embed : detail::OutputShape<Embed<T>, 0, 1> {

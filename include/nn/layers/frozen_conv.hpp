@@ -177,8 +177,8 @@ FrozenConvCore<T, N, Options>::FrozenConvCore(std::string_view who, const Option
     tile_ = tile_for(freeze);
     const kernels::ChannelsLast last = channels_last(freeze);
     output_last_ = last.y && options.layout == Layout::channels_first;
-    constexpr bool kept = true;
-    packing_ = kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last, kept);
+    packing_ =
+        kernels::class_packing<T>(isa_, classes, options.out_channels, channels, options.groups, windows, last, kernels::Calls::many);
     if constexpr (may_be_winograd) {
         if (tile_) {
             winograd_.resize(
@@ -245,8 +245,9 @@ struct ConvStage {
 /// In a network its result may have the channels side by side: `writes_channels_last()`.
 ///
 /// Errors  those of the layer, by its name.
-/// Cost    that of the layer without packing. Size O·ΠK·C/G elements, O rounded up to the tile, and O; with Winograd's algorithm 4 times
-///         as many, or 16/9 for small images, and without an `input_shape` the first as well.
+/// Cost    that of the layer without packing; scratch as nn::Conv says or, with Winograd's algorithm, as kernels/winograd.hpp does. Size
+///         O·ΠK·C/G elements, O rounded up to the tile, and O; with Winograd's algorithm 4 times as many, or 16/9 for small images, and
+///         without an `input_shape` the first as well.
 template <std::floating_point T, std::size_t N, class Options, class Function>
 class FrozenConv : public detail::Stateless<FrozenConv<T, N, Options, Function>, T, N + 1> {
     using Core = detail::FrozenConvCore<T, N, Options>;

@@ -35,8 +35,8 @@ struct LinearOptions {
 /// Sums in T: the bias, then c = 0, 1, 2, …
 ///
 /// Errors  shape_error, std::invalid_argument; the output is untouched.
-/// Cost    2·B·O·C flop, B the product of the leading axes; scratch O·C elements for the packed weight and, where the features of x
-///         lie apart, 96·C for rows.
+/// Cost    2·B·O·C flop, B the product of the leading axes; scratch 256 KiB, or 32·C elements, a worker for a part of the weight
+///         or, where the features of x lie apart, O·C for all of it and 96·C for rows.
 /// Source  the numbers of equinox.nn.Linear and torch.nn.Linear.
 template <std::floating_point T>
 struct Linear : detail::Stateless<Linear<T>, T, 1> {

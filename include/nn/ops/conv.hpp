@@ -228,7 +228,7 @@ const ConvParameters<T, N>& as_taken(const ConvOptions<N>&, const ConvParameters
     return parameters;
 }
 
-/// The weight of a convolution for one call: as it is, times its mask, and packed.
+/// The weight of a convolution for one call: as it is, times its mask, and packed where windows are rows.
 template <class T, std::size_t N>
 struct CallWeight {
     const T* matrix;                                                      ///< (O, C/G · ΠK), row-major, class by class of its taps
@@ -258,8 +258,8 @@ struct CallWeight {
     /// In scratch memory, or where it is.
     const kernels::PackedConv<T>& panels() const {
         if (!packed) {
-            constexpr bool kept = false;
-            const auto packing = kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, kept);
+            const auto packing =
+                kernels::class_packing<T>(simd::machine(), classes, outputs, channels, groups, windows, last, kernels::Calls::one);
             packed = packing.rows == kernels::Rows::outputs
                          ? kernels::conv_in_place(packing, matrix)
                          : kernels::pack_classes(packing, classes, matrix, frame.template take<T>(packing.size()));

@@ -62,7 +62,7 @@ void run_linear(const Batch<const T, 1>& x, const kernels::PackedWeight<T>& weig
 }
 
 /// y = x · weightᵀ + bias for x (…, C), weight (O, C), bias (O), y (…, O). The weight is packed as it goes, into scratch of 256 KiB a
-/// worker, or of a panel of it.
+/// worker, or of a panel; but at once where the features of x lie apart, since rows are copied for each part.
 template <class T>
 void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const std::optional<View<const T, 1>>& bias, const Batch<T, 1>& y,
             Workspace& workspace, std::string_view who = "nn::ops::linear") {
@@ -74,7 +74,9 @@ void linear(const Batch<const T, 1>& x, const View<const T, 2>& weight, const st
     const auto frame = workspace.frame();
     const T* const start = kernels::dense_vector(bias, frame);
     kernels::PackedWeight<T> packed{simd::machine(), nullptr, weight.shape[0], weight.shape[1]};
-    packed.outputs = std::min(saturating_multiply(workspace.executor().workers(), packed.outputs_at_once()), packed.outputs);
+    if (x.item_strides()[0] == 1) {
+        packed.outputs = std::min(saturating_multiply(workspace.executor().workers(), packed.outputs_at_once()), packed.outputs);
+    }
     T* const panels = frame.template take<T>(packed.size());
     for (index_t first = 0; first < weight.shape[0]; first += packed.outputs) {
         const View<const T, 2> some = slice(weight, first, std::min(packed.outputs, weight.shape[0] - first));
